@@ -1,0 +1,54 @@
+/**
+ * An error in the form in which PostgreSQL reports it: what a client sees of every failure, whether a server said it
+ * or Pleiad itself. Field letters: https://www.postgresql.org/docs/18/protocol-error-fields.html
+ */
+export interface PgErrorFields {
+  /** ERROR, FATAL, PANIC (errors), WARNING, NOTICE, … (notices). */
+  severity: string;
+  /** SQLSTATE, five characters. */
+  code: string;
+  message: string;
+  detail?: string | undefined;
+  hint?: string | undefined;
+  /** 1-based character offset into the client's query string. */
+  position?: number | undefined;
+  internalPosition?: number | undefined;
+  internalQuery?: string | undefined;
+  where?: string | undefined;
+  schema?: string | undefined;
+  table?: string | undefined;
+  column?: string | undefined;
+  dataType?: string | undefined;
+  constraint?: string | undefined;
+  file?: string | undefined;
+  line?: string | undefined;
+  routine?: string | undefined;
+}
+
+export class PgError extends Error {
+  readonly fields: PgErrorFields;
+
+  constructor(fields: PgErrorFields) {
+    super(fields.message);
+    this.name = "PgError";
+    this.fields = fields;
+  }
+
+  get code(): string {
+    return this.fields.code;
+  }
+
+  /** FATAL and PANIC end the connection on which they were reported. */
+  get endsConnection(): boolean {
+    return this.fields.severity === "FATAL" || this.fields.severity === "PANIC";
+  }
+}
+
+/** The error that Pleiad itself raises: severity ERROR, the given SQLSTATE, what and why, and a way out. */
+export function pgError(
+  code: string,
+  message: string,
+  more: Partial<Omit<PgErrorFields, "code" | "message">> = {},
+): PgError {
+  return new PgError({ severity: "ERROR", code, message, ...more });
+}
