@@ -1,0 +1,57 @@
+/** Where each thing of a cluster lies, computed from its data directory alone, so that any process finds the same places. */
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+
+export interface ClusterPaths {
+  readonly data: string;
+  /** Held by the running coordinator. */
+  readonly lock: string;
+  /** What this data directory was made with. */
+  readonly record: string;
+  /** A fresh PGDATA that instances are copied from. */
+  readonly template: string;
+  readonly instances: string;
+  readonly logs: string;
+  /** PostgreSQL's programs, when those of the package cannot be used in place. */
+  readonly native: string;
+  readonly run: string;
+  /** Port and process ids of the running cluster. */
+  readonly state: string;
+  /** PGDATA of compute nodes, in memory. */
+  readonly memory: string;
+  /** The servers' sockets. Short: a socket's path is limited to about 107 bytes. */
+  readonly sockets: string;
+}
+
+const memoryRoot = "/dev/shm";
+
+/** `data` is absolute and without symbolic links; `runUid` is the user of the servers. */
+export function clusterPaths(data: string, runUid: number): ClusterPaths {
+  const hash = createHash("sha256").update(data).digest("hex");
+  return {
+    data,
+    lock: join(data, "pleiad.lock"),
+    record: join(data, "cluster.json"),
+    template: join(data, "template"),
+    instances: join(data, "instances"),
+    logs: join(data, "logs"),
+    native: join(data, "native"),
+    run: join(data, "run"),
+    state: join(data, "run", "state.json"),
+    memory: join(memoryRoot, `pleiad-${runUid}-${hash.slice(0, 16)}`),
+    sockets: join("/tmp", `pleiad-${runUid}-${hash.slice(0, 8)}`),
+  };
+}
+
+/** Names of everything that Pleiad itself puts into a data directory. */
+export const ownEntries: readonly string[] = [
+  "pleiad.lock",
+  "cluster.json",
+  "template",
+  "instances",
+  "logs",
+  "native",
+  "run",
+];
+
+export { memoryRoot };
