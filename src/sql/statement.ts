@@ -5,8 +5,16 @@ import type { Node } from "@pgsql/types";
 export interface DistributionClause {
   readonly by:
     | { readonly kind: "hash"; readonly columns: readonly string[] }
-    | { readonly kind: "range"; readonly columns: readonly string[]; readonly slices: readonly { name: string; lessThan: readonly string[] }[] }
-    | { readonly kind: "list"; readonly columns: readonly string[]; readonly slices: readonly { name: string; values: readonly string[] | "DEFAULT" }[] }
+    | {
+        readonly kind: "range";
+        readonly columns: readonly string[];
+        readonly slices: readonly { name: string; lessThan: readonly string[] }[];
+      }
+    | {
+        readonly kind: "list";
+        readonly columns: readonly string[];
+        readonly slices: readonly { name: string; values: readonly string[] | "DEFAULT" }[];
+      }
     | { readonly kind: "replicated" }
     | { readonly kind: "random" }
     | { readonly kind: "single"; readonly node: string | undefined };
@@ -21,6 +29,8 @@ export interface ParsedStatement {
   readonly text: Buffer;
   /** Byte offset of `text` in the client's query string (before any clause was taken out). */
   readonly offset: number;
+  /** Characters (not bytes) of the query string before `text`: what error positions of the servers are shifted by. */
+  readonly charactersBefore: number;
   /** The statement's node: exactly one key, e.g. { SelectStmt: … }. */
   readonly tree: Node;
   readonly distribution: DistributionClause | undefined;
