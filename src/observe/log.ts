@@ -20,8 +20,9 @@ export interface Log {
 export interface LogOptions {
   readonly level: LogLevel;
   readonly format: "text" | "json";
-  /** Path of a file, or stderr. */
-  readonly destination: { readonly file: string } | "stderr";
+  /** Path of a file to append to. */
+  readonly file?: string;
+  readonly stderr?: boolean;
   /** A file that grows beyond this is renamed to `<file>.1` (that to `.2`, …). */
   readonly fileSizeBytesMax?: number;
   readonly oldFilesMax?: number;
@@ -107,17 +108,17 @@ class RotatingFile {
 
 export function openLog(options: LogOptions): Log {
   const file =
-    options.destination === "stderr"
+    options.file === undefined
       ? undefined
       : new RotatingFile(
-          options.destination.file,
+          options.file,
           options.fileSizeBytesMax ?? 10 * 1024 * 1024,
           options.oldFilesMax ?? 3,
         );
   const write = (text: string) => {
     try {
-      if (file) file.write(text);
-      else writeSync(2, text);
+      file?.write(text);
+      if (options.stderr) writeSync(2, text);
     } catch {
       // A full disk must not take the database down with it.
     }

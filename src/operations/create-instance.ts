@@ -16,7 +16,7 @@ const run = promisify(execFile);
 /** Role of Pleiad itself on every server; clients never get it. */
 export const internalRole = "pleiad";
 
-/** Clients' default superuser, as in any PostgreSQL. */
+/** Clients' default superuser. It is the one of initdb, so that it owns the system's objects as in any PostgreSQL. */
 const clientRole = "postgres";
 
 export const unfinishedSuffix = ".new";
@@ -77,7 +77,7 @@ export async function createTemplate(
   const making = template + unfinishedSuffix;
   rmSync(making, { recursive: true, force: true });
   const options = [
-    ...["-D", making, "-U", internalRole, "--encoding=UTF8", "--no-sync", "--no-instructions"],
+    ...["-D", making, "-U", clientRole, "--encoding=UTF8", "--no-sync", "--no-instructions"],
     ...["--auth=peer", ...localeOptions(locale, binaries.major)],
   ];
   try {
@@ -87,7 +87,7 @@ export async function createTemplate(
   }
   appendFileSync(join(making, "postgresql.conf"), `\ninclude_if_exists '${settingsFile}'\n`);
   await runSingleUser(binaries, user, making, [
-    `CREATE ROLE ${clientRole} SUPERUSER LOGIN CREATEDB CREATEROLE REPLICATION BYPASSRLS`,
+    `CREATE ROLE ${internalRole} SUPERUSER LOGIN CREATEDB CREATEROLE REPLICATION BYPASSRLS`,
   ]);
   renameSync(making, template);
 }

@@ -1,7 +1,7 @@
 /** What is found in a data directory before a start: facts only, no judgement (that is start-steps.ts) and no change. */
 import { existsSync, readdirSync, statSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
-import { memoryRoot, ownEntries, type ClusterPaths } from "./cluster-paths.ts";
+import { join } from "node:path";
+import { memoryRoot, type ClusterPaths } from "./cluster-paths.ts";
 import { readRecord, type ClusterRecord } from "./cluster-record.ts";
 import { readMarker, unfinishedSuffix } from "./create-instance.ts";
 import { planInstances, type Instance } from "./instance.ts";
@@ -18,8 +18,6 @@ export interface InstanceObservation {
 
 export interface DataDirectoryObservation {
   readonly record: ClusterRecord | undefined;
-  /** Entries that Pleiad does not know. */
-  readonly foreign: readonly string[];
   readonly instances: ReadonlyMap<string, InstanceObservation>;
   /** Servers of this directory that still run although no coordinator does. */
   readonly orphans: readonly number[];
@@ -66,11 +64,8 @@ export function observeDataDirectory(paths: ClusterPaths, size: ClusterSize): Da
   const unfinished = [paths.template, ...entriesOf(paths.instances), ...entriesOf(paths.memory)]
     .map((path) => (path === paths.template ? path + unfinishedSuffix : path))
     .filter((path) => path.endsWith(unfinishedSuffix) && existsSync(path));
-  const known = (entry: string) =>
-    ownEntries.some((own) => entry === own || entry.startsWith(`${own}.`)) || entry === "pleiad.yaml";
   return {
     record,
-    foreign: entries(paths.data).filter((entry) => !known(entry)),
     instances: new Map(
       planInstances(actual, paths, memoryUsable).map((instance) => [
         instance.name,
@@ -86,11 +81,4 @@ export function observeDataDirectory(paths: ClusterPaths, size: ClusterSize): Da
 
 function entriesOf(directory: string): string[] {
   return entries(directory).map((entry) => join(directory, entry));
-}
-
-/** The nearest directory that exists at or above `path`. */
-export function nearestExisting(path: string): string {
-  return existsSync(path) || path === dirname(path) || basename(path) === ""
-    ? path
-    : nearestExisting(dirname(path));
 }

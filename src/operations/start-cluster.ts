@@ -1,6 +1,6 @@
 /** Starts all servers of a cluster and keeps them running; the coordinator is started on top of it. Order: catalog, data, compute. */
 import { execFile } from "node:child_process";
-import { chmodSync, chownSync, existsSync, mkdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
@@ -17,6 +17,7 @@ import { keepLogsSmall } from "./log-rotation.ts";
 import { observeDataDirectory, possiblePgdatas } from "./observe-data-directory.ts";
 import { OperationError } from "./operation-error.ts";
 import { findPostgres, type PostgresBinaries } from "./postgres-binaries.ts";
+import { prepareDataDirectory } from "./prepare-data-directory.ts";
 import { ensurePrivateDirectory } from "./private-directory.ts";
 import type { Progress } from "./progress.ts";
 import { findRunUser, type RunUser } from "./run-user.ts";
@@ -43,6 +44,8 @@ export interface Cluster {
 
 export interface StartOptions {
   readonly log: Log;
+  /** Aborted: the start ends at its next step, and what already runs is stopped. */
+  readonly signal?: AbortSignal;
   /** The first start of this cluster: its servers run, its clients wait. When it fails the next start begins from nothing. */
   readonly onFirstStart?: (topology: Topology) => Promise<void>;
 }
@@ -54,18 +57,6 @@ interface Site {
   readonly user: RunUser;
   readonly binaries: PostgresBinaries;
   readonly progress: Progress;
-}
-
-function makeDataDirectory(data: string): string {
-  try {
-    mkdirSync(data, { recursive: true, mode: process.getuid?.() === 0 ? 0o755 : 0o700 });
-    return realpathSync(data);
-  } catch (error) {
-    throw new OperationError(
-      `cannot make the data directory ${data}: ${(error as Error).message}`,
-      "Choose another with --data.",
-    );
-  }
 }
 
 /** Directories below the data directory. Servers' files belong to the servers' user, all else to the coordinator's. */
@@ -146,10 +137,15 @@ function configure(site: Site, instance: Instance): void {
   }
 }
 
-async function startServers(site: Site, instances: readonly Instance[]): Promise<InstanceProcess[]> {
+async function startServers(
+  site: Site,
+  instances: readonly Instance[],
+  signal: AbortSignal | undefined,
+): Promise<InstanceProcess[]> {
   const started: InstanceProcess[] = [];
   try {
     for (const kind of ["catalog", "data", "compute"] as const) {
+      signal?.throwIfAborted();
       const group = instances.filter((instance) => instance.kind === kind);
       site.progress.step(`starting ${group.map((instance) => instance.name).join(", ")}`);
       const results = await Promise.allSettled(
@@ -180,7 +176,7 @@ export async function startCluster(
 ): Promise<Cluster> {
   const { config } = loaded;
   const user = findRunUser(config.run_as);
-  const paths = clusterPaths(makeDataDirectory(config.data), user.uid);
+  const paths = clusterPaths(prepareDataDirectory(config.data).path, user.uid);
   const lock = takeLock(paths.lock);
   try {
     const binaries = await findPostgres(config.pg_bin, user, paths.native);
@@ -197,10 +193,13 @@ export async function startCluster(
     for (const warning of plan.warnings) progress.warn(warning);
     await makeDirectories(paths, user);
     const instances = planInstances(plan.size, paths, existsSync(dirname(paths.memory)));
-    for (const step of plan.steps) await act(step, site, instances);
+    for (const step of plan.steps) {
+      options.signal?.throwIfAborted();
+      await act(step, site, instances);
+    }
     ensurePrivateDirectory(paths.sockets, user);
     for (const instance of instances) configure(site, instance);
-    const started = await startServers(site, instances);
+    const started = await startServers(site, instances, options.signal);
     const topology: Topology = {
       servers: instances.map((instance) => serverOf(instance, paths)),
       internalRole,

@@ -91,12 +91,6 @@ function warningsOf(found: DataDirectoryObservation): string[] {
 export function computeStart(found: DataDirectoryObservation, wishes: StartWishes): StartPlan {
   const { record } = found;
   if (record === undefined) {
-    if (found.foreign.length > 0) {
-      throw new OperationError(
-        `${wishes.dataDirectory} is not empty and not a data directory of Pleiad (it holds ${found.foreign.slice(0, 3).join(", ")})`,
-        "Choose an empty or a new directory with --data.",
-      );
-    }
     if ([...found.instances.values()].some((instance) => instance.exists)) {
       throw new OperationError(
         `${wishes.dataDirectory} holds servers, but its cluster.json is missing`,

@@ -1,0 +1,54 @@
+/** `pleiad status`: what runs. The exit code says it too: 0 when clients may connect, else 3. */
+import type { Command } from "commander";
+import { clusterStatus, type ClusterStatus } from "../operations/cluster-status.ts";
+import { loadFromOptions, withConfigOptions, type ConfigOptions } from "./config-options.ts";
+import { connectionUrl } from "./connection-line.ts";
+import { print, printJson, table } from "./output.ts";
+
+interface StatusOptions extends ConfigOptions {
+  readonly json?: boolean;
+}
+
+/** As init scripts have it: the program is not running. */
+const notRunningCode = 3;
+
+const meanings: Record<ClusterStatus["state"], string> = {
+  absent: "no cluster was made here yet; `pleiad up` makes one",
+  down: "not running",
+  starting: "starting or stopping",
+  up: "up",
+  orphaned: "the coordinator is gone, but servers run; `pleiad up` takes over, `pleiad down` stops them",
+};
+
+function show(status: ClusterStatus): void {
+  print(`${status.data}: ${meanings[status.state]}`);
+  if (status.coordinator) {
+    const { pid, host, port, accepting } = status.coordinator;
+    print(`coordinator: process ${pid} on ${host}:${port}${accepting ? "" : ", not accepting connections"}`);
+    print(`Connect:  psql ${connectionUrl({ coordinator: { ...status.coordinator, startTime: "" } })}`);
+  }
+  if (status.servers.length === 0) return;
+  const rows = status.servers.map((server) => [
+    server.name,
+    server.kind,
+    server.state,
+    server.pid === undefined ? "" : String(server.pid),
+    String(server.restarts),
+    `${server.socketDirectory}/.s.PGSQL.${server.port}`,
+  ]);
+  print(table([["server", "kind", "state", "pid", "restarts", "socket"], ...rows]));
+}
+
+async function status(options: StatusOptions): Promise<void> {
+  const found = await clusterStatus(loadFromOptions(options).config);
+  if (options.json) printJson(found);
+  else show(found);
+  if (!found.coordinator?.accepting) process.exitCode = notRunningCode;
+}
+
+export function registerStatus(program: Command): void {
+  withConfigOptions(program.command("status"))
+    .description("show what runs (exit code 3 when clients cannot connect)")
+    .option("--json", "print the result as JSON")
+    .action(status);
+}

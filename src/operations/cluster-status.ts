@@ -1,0 +1,97 @@
+/** What runs on a data directory right now, observed from outside: works also when its coordinator is dead. */
+import { existsSync, realpathSync } from "node:fs";
+import net from "node:net";
+import type { PleiadConfig } from "../config/schema.ts";
+import { clusterPaths, type ClusterPaths } from "./cluster-paths.ts";
+import { readRecord, readRunState, type RunState } from "./cluster-record.ts";
+import { lockHolder } from "./data-directory-lock.ts";
+import { planInstances } from "./instance.ts";
+import { findRunUser } from "./run-user.ts";
+import { findServerProcesses, readPostmasterFile } from "./server-processes.ts";
+
+export interface ServerStatus {
+  readonly name: string;
+  readonly kind: string;
+  /** `ready`, `starting`, `stopping`, `down` */
+  readonly state: string;
+  readonly pid: number | undefined;
+  readonly restarts: number;
+  readonly socketDirectory: string;
+  readonly port: number;
+}
+
+export interface ClusterStatus {
+  readonly data: string;
+  /** `absent`: no cluster was ever made here. `orphaned`: servers without a coordinator, as after a crash. */
+  readonly state: "absent" | "down" | "starting" | "up" | "orphaned";
+  readonly coordinator:
+    | { readonly pid: number; readonly host: string; readonly port: number; readonly accepting: boolean }
+    | undefined;
+  readonly startedAt: string | undefined;
+  readonly servers: readonly ServerStatus[];
+}
+
+const probeTimeoutMs = 2000;
+
+function accepts(host: string, port: number): Promise<boolean> {
+  const address = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
+  return new Promise((resolve) => {
+    const socket = net.connect({ host: address, port, timeout: probeTimeoutMs });
+    const answer = (accepting: boolean) => {
+      socket.destroy();
+      resolve(accepting);
+    };
+    socket
+      .on("connect", () => answer(true))
+      .on("error", () => answer(false))
+      .on("timeout", () => answer(false));
+  });
+}
+
+/** Paths of a data directory that may not exist. */
+export function pathsOf(config: PleiadConfig): ClusterPaths {
+  const data = existsSync(config.data) ? realpathSync(config.data) : config.data;
+  return clusterPaths(data, findRunUser(config.run_as).uid);
+}
+
+/** The running cluster's recorded state, or undefined when no coordinator runs. */
+export function runningState(paths: ClusterPaths): RunState | undefined {
+  const holder = lockHolder(paths.lock);
+  const state = holder && readRunState(paths.state);
+  return state?.coordinator.pid === holder?.pid ? state : undefined;
+}
+
+export async function clusterStatus(config: PleiadConfig): Promise<ClusterStatus> {
+  const paths = pathsOf(config);
+  const record = readRecord(paths.record);
+  const holder = lockHolder(paths.lock);
+  const state = runningState(paths);
+  const instances = record ? planInstances(record, paths, existsSync(paths.memory)) : [];
+  const servers = instances.map((instance): ServerStatus => {
+    const file = readPostmasterFile(instance.pgdata);
+    const runs = file !== undefined && findServerProcesses([instance.pgdata]).includes(file.pid);
+    return {
+      name: instance.name,
+      kind: instance.kind,
+      state: runs ? file.status : "down",
+      pid: runs ? file.pid : undefined,
+      restarts: state?.servers.find((server) => server.name === instance.name)?.restarts ?? 0,
+      socketDirectory: paths.sockets,
+      port: instance.port,
+    };
+  });
+  const serversRun = servers.some((server) => server.state !== "down");
+  const withoutState = holder ? "starting" : serversRun ? "orphaned" : record ? "down" : "absent";
+  return {
+    data: paths.data,
+    state: state ? "up" : withoutState,
+    coordinator: state && {
+      pid: state.coordinator.pid,
+      host: state.coordinator.host,
+      port: state.coordinator.port,
+      accepting: await accepts(state.coordinator.host, state.coordinator.port),
+    },
+    startedAt: state?.startedAt,
+    servers,
+  };
+}
