@@ -67,7 +67,20 @@ function valueFromText(path: string, text: string): unknown {
   }
 }
 
-function resolvePaths(tree: Tree, base: string): void {
+const words = new Map([
+  ["on", true],
+  ["yes", true],
+  ["off", false],
+  ["no", false],
+]);
+
+/** Makes paths absolute, and lets yes-or-no keys be written as in postgresql.conf, where YAML sees a string. */
+function normalise(tree: Tree, base: string): void {
+  for (const { path } of configKeys.filter((key) => key.type === "boolean")) {
+    const value = getPath(tree, path);
+    const meant = typeof value === "string" ? words.get(value.toLowerCase()) : undefined;
+    if (meant !== undefined) setPath(tree, path, meant);
+  }
   for (const path of pathKeys) {
     const value = getPath(tree, path);
     if (typeof value === "string") {
@@ -90,7 +103,7 @@ function readEnvironment(environment: ConfigInputs["environment"], warnings: str
     const near = nearestKey(name, [...known.keys()]);
     if (near) warnings.push(`environment variable ${name} is not used; did you mean ${near}?`);
   }
-  resolvePaths(tree, process.cwd());
+  normalise(tree, process.cwd());
   return tree;
 }
 
@@ -100,7 +113,7 @@ function readFlags(flags: ConfigInputs["flags"]): Tree {
     if (value !== undefined)
       setPath(tree, path, typeof value === "string" ? valueFromText(path, value) : value);
   }
-  resolvePaths(tree, process.cwd());
+  normalise(tree, process.cwd());
   return tree;
 }
 
@@ -113,7 +126,7 @@ function readFile(file: string): Tree {
   }
   if (value === null || value === undefined) return {};
   if (!isTree(value)) throw new ConfigError([`${file}: must hold keys with values, as in "port: 5432"`]);
-  resolvePaths(value, dirname(resolve(file)));
+  normalise(value, dirname(resolve(file)));
   return value;
 }
 

@@ -10,6 +10,7 @@ import { findServerProcesses } from "./server-processes.ts";
 export interface InstanceObservation {
   readonly name: string;
   readonly exists: boolean;
+  readonly volatile: boolean;
   /** Major version of PostgreSQL that made it; undefined without a marker, that is when it is not whole. */
   readonly major: number | undefined;
   /** Who owns its files. */
@@ -45,9 +46,9 @@ function entries(directory: string): string[] {
   return existsSync(directory) ? readdirSync(directory) : [];
 }
 
-function observeInstance({ name, pgdata }: Instance): InstanceObservation {
+function observeInstance({ name, pgdata, volatile }: Instance): InstanceObservation {
   const found = statSync(pgdata, { throwIfNoEntry: false });
-  return { name, exists: found !== undefined, major: readMarker(pgdata)?.major, uid: found?.uid };
+  return { name, exists: found !== undefined, volatile, major: readMarker(pgdata)?.major, uid: found?.uid };
 }
 
 /** Every place where an instance of this data directory may run. */

@@ -91,7 +91,8 @@ function warningsOf(found: DataDirectoryObservation): string[] {
 export function computeStart(found: DataDirectoryObservation, wishes: StartWishes): StartPlan {
   const { record } = found;
   if (record === undefined) {
-    if ([...found.instances.values()].some((instance) => instance.exists)) {
+    // Memory may still hold compute nodes of a cluster that somebody removed with rm.
+    if ([...found.instances.values()].some((instance) => instance.exists && !instance.volatile)) {
       throw new OperationError(
         `${wishes.dataDirectory} holds servers, but its cluster.json is missing`,
         "Restore that file, or remove the directory if the data is not needed.",
