@@ -2,29 +2,12 @@
  * What the planner hands to the executor. A plan is made once per text and catalog version and holds no values of
  * parameters: the executor asks it, per execution, which nodes are concerned.
  */
+import type { ShardFilter } from "../catalog/shard-filter.ts";
 import type { Column, Relation } from "../catalog/snapshot.ts";
 import type { PgError } from "../errors/pg-error.ts";
 import type { ParsedStatement, Splice } from "../sql/statement.ts";
 
-/** Where a key value comes from when the plan is executed. */
-export type KeyValue =
-  /** Text form as the column's type reads it ('7', '2024-01-01'), or NULL (then no row is relevant). */
-  | { readonly from: "literal"; readonly text: string | null }
-  /** $number, whose described type is the key column's own type. */
-  | { readonly from: "parameter"; readonly number: number };
-
-/** Which of a distributed table's rows can matter, in terms of its distribution columns. Always a superset of the truth. */
-export type ShardFilter =
-  | { readonly kind: "all" }
-  | { readonly kind: "none" }
-  /** Rows whose key equals one of the tuples (values in the order of the distribution columns). */
-  | { readonly kind: "points"; readonly tuples: readonly (readonly KeyValue[])[] }
-  /** Rows whose key equals an element of an array parameter (`= ANY ($1)`), single-column keys only. */
-  | { readonly kind: "any-of-array"; readonly parameter: number }
-  /** Rows whose first key column lies between the bounds (both optional), for range distributions. */
-  | { readonly kind: "interval"; readonly lower: KeyValue | undefined; readonly upper: KeyValue | undefined }
-  | { readonly kind: "intersection"; readonly of: readonly ShardFilter[] }
-  | { readonly kind: "union"; readonly of: readonly ShardFilter[] };
+export type { KeyValue, ShardFilter } from "../catalog/shard-filter.ts";
 
 /** One table of a statement, all its occurrences together. */
 export interface TableUse {
@@ -39,17 +22,26 @@ export interface ReadPlan {
   readonly statement: ParsedStatement;
   readonly uses: readonly TableUse[];
   /**
+   * False: the text must not run on a data node, wherever the rows lie (it asks the catalogs, names objects by reg* types,
+   * uses a sequence …): only `general` applies.
+   */
+  readonly direct: boolean;
+  /**
    * Level 1, naming the shard: byte ranges of every distributed table's name; the executor puts "schema#ordinal".name there
    * when exactly one shard is concerned. Undefined where the shard must not be named directly (whole-row references,
    * row security, qualified column references, tableoid, triggers …).
    */
   readonly shardNames: readonly ShardName[] | undefined;
+  /** Changes to the text for levels 1 and 2 through the tables' own names: views become subqueries, ONLY of a partitioned parent goes. */
+  readonly directSplices: readonly Splice[];
   /** Level 2: set when the concatenation of the nodes' own answers is the answer. */
   readonly gather: GatherPlan | undefined;
   /** Level 5, or the refusal to raise when neither level 1 nor 2 applies. */
   readonly general: GeneralPlan | PgError;
   /** Calls of now(), current_timestamp, current_date …: replaced by the transaction's one time when more than one node has a part in the transaction. */
   readonly transactionTimes: readonly TransactionTime[];
+  /** True when what it calls may write (a volatile function of the user's): the node has a say in the commit. */
+  readonly writes: boolean;
   readonly cost: PlanCost;
 }
 
@@ -111,6 +103,8 @@ export interface PlanCost {
 export interface CatalogPlan {
   readonly kind: "catalog";
   readonly statement: ParsedStatement;
-  /** Names of relations that only the catalog knows may be used; set when the statement may write (setval, nextval, set_config). */
+  /** It may write on the catalog node (setval, nextval, a volatile function of the user's). */
   readonly writes: boolean;
+  /** It calls set_config(): the session's settings are read anew afterwards. */
+  readonly changesSettings: boolean;
 }

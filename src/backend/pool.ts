@@ -1,0 +1,180 @@
+/**
+ * Backend connections, shared by all sessions of a coordinator: one pool per server, database and role (the role is the
+ * client's own, so that the server itself checks its rights). A connection is lent to one statement or transaction at a time.
+ */
+import type { Server } from "../config/topology.ts";
+import { pgError, type PgError } from "../errors/pg-error.ts";
+import { Status } from "../protocol/message-types.ts";
+import { BackendConnection } from "./backend-connection.ts";
+
+export interface PoolOptions {
+  /** Connections to one server, of all roles together. */
+  readonly perServerMax: number;
+  /** How long a statement waits for a connection before 53300. */
+  readonly waitMsMax: number;
+}
+
+interface Waiter {
+  readonly key: string;
+  readonly user: string;
+  readonly database: string;
+  resolve(connection: BackendConnection): void;
+  reject(error: PgError): void;
+}
+
+/** Connections to one server. */
+class ServerPool {
+  private readonly server: Server;
+  private readonly options: PoolOptions;
+  /** Idle connections by role and database, last used last. */
+  private readonly idle = new Map<string, BackendConnection[]>();
+  private readonly all = new Set<BackendConnection>();
+  /** Connections being opened. */
+  private opening = 0;
+  private readonly waiters: Waiter[] = [];
+  private ended = false;
+
+  constructor(server: Server, options: PoolOptions) {
+    this.server = server;
+    this.options = options;
+  }
+
+  take(user: string, database: string): BackendConnection | Promise<BackendConnection> {
+    const key = `${user}\0${database}`;
+    const free = this.idle.get(key)?.pop();
+    if (free !== undefined) return free;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        const at = this.waiters.indexOf(waiter);
+        if (at >= 0) this.waiters.splice(at, 1);
+        reject(
+          pgError("53300", `no connection to node "${this.server.name}" became free in ${this.options.waitMsMax / 1000} s`, {
+            hint: "Raise pool.per_node, or look for long transactions.",
+          }),
+        );
+      }, this.options.waitMsMax);
+      const waiter: Waiter = {
+        key,
+        user,
+        database,
+        resolve: (connection) => {
+          clearTimeout(timer);
+          resolve(connection);
+        },
+        reject: (error) => {
+          clearTimeout(timer);
+          reject(error);
+        },
+      };
+      this.waiters.push(waiter);
+      this.serve();
+    });
+  }
+
+  give(connection: BackendConnection): void {
+    if (connection.closed) return;
+    if (this.ended || connection.status !== Status.idle || connection.depth > 0) {
+      // Whoever gives back an open transaction has failed half way: the server undoes it when the connection ends.
+      connection.destroy("returned in a transaction");
+      return;
+    }
+    const key = `${connection.user}\0${connection.database}`;
+    const at = this.waiters.findIndex((waiter) => waiter.key === key);
+    if (at >= 0) {
+      this.waiters.splice(at, 1)[0]!.resolve(connection);
+      return;
+    }
+    let list = this.idle.get(key);
+    if (list === undefined) this.idle.set(key, (list = []));
+    list.push(connection);
+    if (this.waiters.length > 0) this.serve();
+  }
+
+  end(): void {
+    this.ended = true;
+    for (const connection of this.all) connection.close();
+    for (const waiter of this.waiters.splice(0)) waiter.reject(pgError("57P01", "the coordinator is shutting down"));
+  }
+
+  /** Closes idle connections to a database (before it is dropped or renamed). */
+  closeIdle(database: string): void {
+    for (const [key, list] of this.idle) {
+      if (!key.endsWith(`\0${database}`)) continue;
+      for (const connection of list.splice(0)) connection.close();
+    }
+  }
+
+  private serve(): void {
+    while (this.waiters.length > this.opening) {
+      if (this.all.size + this.opening >= this.options.perServerMax && !this.evict()) return;
+      void this.open(this.waiters[this.opening]!);
+    }
+  }
+
+  /** Closes an idle connection of another role or database to make room. */
+  private evict(): boolean {
+    for (const list of this.idle.values()) {
+      const connection = list.shift();
+      if (connection === undefined) continue;
+      this.all.delete(connection);
+      connection.close();
+      return true;
+    }
+    return false;
+  }
+
+  private async open(first: Waiter): Promise<void> {
+    this.opening++;
+    try {
+      const connection = await BackendConnection.connect(this.server, { user: first.user, database: first.database });
+      this.all.add(connection);
+      connection.whenClosed(() => {
+        this.all.delete(connection);
+        const list = this.idle.get(first.key);
+        const at = list?.indexOf(connection) ?? -1;
+        if (at >= 0) list!.splice(at, 1);
+        if (this.waiters.length > 0) this.serve();
+      });
+      this.opening--;
+      this.give(connection);
+    } catch (error) {
+      this.opening--;
+      // The one that asked, if it still waits: another of the same key may have got a connection meanwhile.
+      const at = this.waiters.findIndex((waiter) => waiter.key === first.key);
+      if (at >= 0) this.waiters.splice(at, 1)[0]!.reject(error as PgError);
+    }
+    if (this.waiters.length > 0) this.serve();
+  }
+}
+
+export class Pools {
+  private readonly pools = new Map<string, ServerPool>();
+
+  constructor(servers: readonly Server[], options: PoolOptions) {
+    for (const server of servers) this.pools.set(server.name, new ServerPool(server, options));
+  }
+
+  private pool(node: string): ServerPool {
+    const pool = this.pools.get(node);
+    if (pool === undefined) throw pgError("08003", `there is no node "${node}"`);
+    return pool;
+  }
+
+  /** Lends a connection; give it back with `give`. */
+  take(node: string, user: string, database: string): BackendConnection | Promise<BackendConnection> {
+    return this.pool(node).take(user, database);
+  }
+
+  /** Takes a connection back: idle ones wait for the next statement, others are dropped. */
+  give(connection: BackendConnection): void {
+    this.pool(connection.server.name).give(connection);
+  }
+
+  closeIdle(database: string): void {
+    for (const pool of this.pools.values()) pool.closeIdle(database);
+  }
+
+  end(): void {
+    for (const pool of this.pools.values()) pool.end();
+  }
+}

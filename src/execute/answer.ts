@@ -1,0 +1,117 @@
+/**
+ * Passes a server's answer on to the client: rows as the bytes they are, everything with OIDs of that server replaced
+ * or left out. This is the hot path: one object per statement, no decoding of rows.
+ */
+import type { BackendConnection, Receiver } from "../backend/backend-connection.ts";
+import { PgError } from "../errors/pg-error.ts";
+import { readCommandTag } from "../protocol/backend-messages.ts";
+import { parseErrorFields } from "../protocol/error-response.ts";
+import { Backend, type TransactionStatus } from "../protocol/message-types.ts";
+import type { ClientOutput } from "./client-output.ts";
+
+/** What the answers of one statement have in common: one for a routed statement, several for a gathered one. */
+export class AnswerScope {
+  private readonly output: ClientOutput;
+  private preface: Buffer | undefined;
+  /** Rows that may still be passed on. */
+  rowsLeft = Number.POSITIVE_INFINITY;
+  /** False where several nodes' answers become one and the caller writes the tag. */
+  readonly forwardTag: boolean;
+  /** True for answers of the catalog node: its RowDescription is the one clients see. */
+  readonly forwardDescription: boolean;
+
+  /** `preface` is sent before everything else once a server has accepted the statement: BindComplete, RowDescription. */
+  constructor(output: ClientOutput, preface: Buffer | undefined, forwardTag: boolean, forwardDescription = false) {
+    this.output = output;
+    this.preface = preface;
+    this.forwardTag = forwardTag;
+    this.forwardDescription = forwardDescription;
+  }
+
+  begin(): void {
+    if (this.preface === undefined) return;
+    this.output.push(this.preface);
+    this.preface = undefined;
+  }
+}
+
+export class Answer implements Receiver {
+  private readonly output: ClientOutput;
+  private readonly connection: BackendConnection;
+  private readonly scope: AnswerScope;
+  private paused = false;
+  tag: string | undefined;
+  suspended = false;
+  rows = 0;
+  error: PgError | undefined;
+  readonly done: Promise<void>;
+  private finish!: () => void;
+
+  constructor(connection: BackendConnection, output: ClientOutput, scope: AnswerScope) {
+    this.connection = connection;
+    this.output = output;
+    this.scope = scope;
+    this.done = new Promise((resolve) => {
+      this.finish = resolve;
+    });
+  }
+
+  frame(type: number, buffer: Buffer, start: number, end: number): void {
+    switch (type) {
+      case Backend.dataRow:
+        if (this.scope.rowsLeft <= 0) return;
+        this.scope.rowsLeft--;
+        if (this.rows++ === 0) this.scope.begin();
+        this.output.append(buffer, start, end);
+        if (this.output.full && !this.paused) this.waitForClient();
+        return;
+      case Backend.commandComplete:
+        this.tag = readCommandTag(buffer, start, end);
+        this.forwardEnd(buffer, start, end);
+        return;
+      case Backend.portalSuspended:
+        this.suspended = true;
+        this.forwardEnd(buffer, start, end);
+        return;
+      case Backend.emptyQueryResponse:
+        this.forwardEnd(buffer, start, end);
+        return;
+      case Backend.errorResponse:
+        this.error ??= new PgError(parseErrorFields(buffer, start + 5, end));
+        return;
+      case Backend.noticeResponse:
+        this.output.append(buffer, start, end);
+        return;
+      case Backend.rowDescription:
+        if (this.scope.forwardDescription) this.output.append(buffer, start, end);
+        return;
+      default:
+        // ParseComplete, BindComplete, CloseComplete, NoData: the client has the catalog's, from the preface.
+        return;
+    }
+  }
+
+  private forwardEnd(buffer: Buffer, start: number, end: number): void {
+    if (!this.scope.forwardTag) return;
+    this.scope.begin();
+    this.output.append(buffer, start, end);
+  }
+
+  private waitForClient(): void {
+    this.paused = true;
+    this.connection.pause();
+    this.output.whenDrained(() => {
+      this.paused = false;
+      this.connection.resume();
+    });
+  }
+
+  ready(_status: TransactionStatus): void {
+    this.finish();
+  }
+
+  lost(error: PgError): void {
+    this.error ??= error;
+    this.finish();
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * A server's error in the client's terms: the position in the text that the client wrote, the logical table's schema
+ * instead of a shard's.
+ */
+import { PgError } from "../errors/pg-error.ts";
+import type { ParsedStatement, Splice } from "../sql/statement.ts";
+
+/** Characters (code points) in bytes [start, end) of UTF-8. */
+function charactersIn(bytes: Buffer, start: number, end: number): number {
+  let count = 0;
+  for (let i = start; i < end; i++) if ((bytes[i]! & 0xc0) !== 0x80) count++;
+  return count;
+}
+
+/** Translates a 1-based character position in the spliced text into one in the client's query string; undefined when it lies in text that the client did not write. */
+export function clientPosition(statement: ParsedStatement, splices: readonly Splice[], position: number): number | undefined {
+  // Walk both texts in parallel, in characters.
+  let original = 0;
+  let spliced = 0;
+  let at = 0;
+  const target = position - 1;
+  for (const splice of splices.toSorted((a, b) => a.start - b.start)) {
+    const plain = charactersIn(statement.text, at, splice.start);
+    if (target < spliced + plain) break;
+    original += plain;
+    spliced += plain;
+    const written = [...splice.text].length;
+    if (target < spliced + written) return statement.charactersBefore + original + 1;
+    spliced += written;
+    original += charactersIn(statement.text, splice.start, splice.end);
+    at = splice.end;
+  }
+  return statement.charactersBefore + original + (target - spliced) + 1;
+}
+
+export function clientError(error: PgError, statement: ParsedStatement, splices: readonly Splice[]): PgError {
+  const { fields } = error;
+  const shardSchema = fields.schema?.match(/^(.*)#\d+$/);
+  if (fields.position === undefined && shardSchema == null) return error;
+  return new PgError({
+    ...fields,
+    schema: shardSchema == null ? fields.schema : shardSchema[1],
+    position: fields.position === undefined ? undefined : clientPosition(statement, splices, fields.position),
+  });
+}

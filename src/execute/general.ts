@@ -1,0 +1,137 @@
+/**
+ * Level 5, the general plan: the needed columns of each table, filtered as far as is safe, go to a compute node as
+ * temporary tables under the tables' own names; there the client's text runs, as on one PostgreSQL. Always right,
+ * whatever the statement; the other levels must equal it.
+ */
+import type { BackendConnection } from "../backend/backend-connection.ts";
+import { pgError, type PgError } from "../errors/pg-error.ts";
+import type { GeneralPlan, ReadPlan } from "../plan/plan.ts";
+import { quoteIdentifier, quoteQualified } from "../sql/quote.ts";
+import { applySplices } from "../sql/splice.ts";
+import type { Lease } from "../transaction/session-transaction.ts";
+import { Answer, AnswerScope } from "./answer.ts";
+import { checkPrivileges } from "./check-privileges.ts";
+import { clientError } from "./client-error.ts";
+import { keepPortal, type NodeText } from "./direct.ts";
+import { preparedRequest } from "./prepared-request.ts";
+import { query } from "../protocol/frontend-messages.ts";
+import type { ExecutionContext, Outcome, Run } from "./run.ts";
+import { shipTable, type Shipped } from "./ship-table.ts";
+import { ShipSources } from "./ship-sources.ts";
+
+/** From this many rows on, the optimiser of the compute node should know what it has. */
+const ANALYZE_ROWS_MIN = 500;
+/** From this many rows on, a correlated look-up is worth an index. */
+const INDEX_ROWS_MIN = 500;
+let portalCount = 0;
+let turn = 0;
+
+export async function runGeneral(context: ExecutionContext, plan: ReadPlan, general: GeneralPlan, run: Run): Promise<Outcome> {
+  await checkPrivileges(context, plan, run);
+  const workplace = await openWorkplace(context, general, run);
+  let kept = false;
+  try {
+    const text = generalText(plan, general);
+    const answer = new Answer(workplace.connection, context.output, new AnswerScope(context.output, run.preface, true));
+    const portal = run.rowsMax > 0 ? `g${++portalCount}` : "";
+    workplace.connection.send(
+      run.bind === undefined
+        ? query(text.sql)
+        : preparedRequest(workplace.connection, undefined, text.sql, run.parameterTypes, run.bind.tail, portal, run.rowsMax),
+      answer,
+    );
+    context.running.add(workplace.connection);
+    await answer.done;
+    context.running.delete(workplace.connection);
+    if (answer.error !== undefined) throw clientError(answer.error, plan.statement, text.splices);
+    if (answer.suspended && run.portal !== undefined) {
+      kept = true;
+      keepPortal(context, workplace, plan.statement, text, portal, run.portal);
+      run.portal.close = () => void closeWorkplace(workplace);
+    }
+    return { tag: answer.tag };
+  } finally {
+    if (!kept) await closeWorkplace(workplace);
+  }
+}
+
+export function generalText(plan: ReadPlan, general: GeneralPlan): NodeText {
+  return { sql: applySplices(plan.statement.text, general.splices), key: undefined, splices: general.splices };
+}
+
+/** A connection to the target, in a transaction that holds the shipped tables. Close it with closeWorkplace. */
+export async function openWorkplace(context: ExecutionContext, general: GeneralPlan, run: Run): Promise<Lease> {
+  const node = general.target === "catalog" ? "catalog" : context.computeNodes[turn++ % context.computeNodes.length]!;
+  const sources = new ShipSources(context);
+  let lease: Lease | undefined;
+  try {
+    await sources.open(general.tables, run);
+    lease = await context.transaction.leaseApart(node);
+    await lease.prelude;
+    if (lease.preludeError !== undefined) throw lease.preludeError;
+    const { connection } = lease;
+    context.running.add(connection);
+    const creates = general.tables.map(createSql).join("; ");
+    await connection.query(`BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; ${creates}`);
+    for (const table of general.tables) {
+      if (context.cancelled) throw cancelledError();
+      const shipped = await shipTable(context, sources, connection, table, run);
+      await prepareForUse(connection, general, shipped);
+    }
+    context.running.delete(connection);
+    await sources.close();
+    return lease;
+  } catch (error) {
+    sources.abandon();
+    if (lease !== undefined) {
+      context.running.delete(lease.connection);
+      await closeWorkplace(lease);
+    }
+    throw error;
+  }
+}
+
+function cancelledError(): PgError {
+  return pgError("57014", "canceling statement due to user request");
+}
+
+export async function closeWorkplace(lease: Lease): Promise<void> {
+  const { connection } = lease;
+  if (!connection.closed) {
+    try {
+      await connection.query("ROLLBACK");
+    } catch {
+      connection.destroy("rollback failed");
+    }
+  }
+  lease.release();
+}
+
+function createSql(table: GeneralPlan["tables"][number]): string {
+  const columns = table.columns.map((column) => {
+    const collation = column.collation === undefined ? "" : ` COLLATE ${column.collation}`;
+    return `${quoteIdentifier(column.name)} ${column.typeName}${collation}`;
+  });
+  return `CREATE TEMPORARY TABLE ${quoteIdentifier(table.temporaryName)} (${columns.join(", ")}) ON COMMIT DROP`;
+}
+
+/** Keys, indexes and statistics that let the text run as well as it would over the table itself. */
+async function prepareForUse(connection: BackendConnection, general: GeneralPlan, shipped: Shipped): Promise<void> {
+  const { table, rows } = shipped;
+  const name = quoteQualified("pg_temp", table.temporaryName);
+  const steps: string[] = [];
+  if (table.primaryKey !== undefined)
+    steps.push(`ALTER TABLE ${name} ADD PRIMARY KEY (${table.primaryKey.map(quoteIdentifier).join(", ")})`);
+  if (general.correlated && rows >= INDEX_ROWS_MIN) {
+    const names = new Set(table.columns.map((column) => column.name));
+    for (const index of table.relation.indexes) {
+      if (index.columns === undefined || !names.has(index.columns[0]!)) continue;
+      if (index.primary && table.primaryKey !== undefined) continue;
+      const missing = index.columns.findIndex((column) => !names.has(column));
+      const usable = missing < 0 ? index.columns : index.columns.slice(0, missing);
+      steps.push(`CREATE INDEX ON ${name} (${usable.map(quoteIdentifier).join(", ")})`);
+    }
+  }
+  if (rows >= ANALYZE_ROWS_MIN) steps.push(`ANALYZE ${name}`);
+  if (steps.length > 0) await connection.query(steps.join("; "));
+}

@@ -1,0 +1,80 @@
+/** Which nodes, and which shard if it is only one, an execution concerns: the plan's filters with this execution's values. */
+import { nodesHolding, pruneShards } from "../catalog/placement.ts";
+import { arrayElementsOf } from "../catalog/array-elements.ts";
+import type { KeyDatum, KeyValue } from "../catalog/shard-filter.ts";
+import type { Snapshot } from "../catalog/snapshot.ts";
+import type { TableUse } from "../plan/plan.ts";
+import { formatOf } from "../protocol/frontend-messages.ts";
+import type { Run } from "./run.ts";
+
+export interface Location {
+  /** Nodes that hold relevant rows; "any" when every data node has all of them (only replicated tables, or no rows at all). */
+  readonly nodes: ReadonlySet<string> | "any";
+  /** The one shard ordinal that all sharded tables of the statement are restricted to. */
+  readonly shard: number | undefined;
+}
+
+/** The value of a key in this execution. */
+export function resolveKey(run: Run, value: KeyValue): KeyDatum | undefined {
+  if (value.from === "literal") return value.text === null ? null : { bytes: Buffer.from(value.text), format: "text" };
+  const bind = run.bind;
+  if (bind === undefined) return undefined;
+  const bytes = bind.values[value.number - 1];
+  if (bytes === undefined) return undefined;
+  if (bytes === null) return null;
+  return { bytes, format: formatOf(bind.parameterFormats, value.number - 1) === 1 ? "binary" : "text" };
+}
+
+/** The elements of an array parameter in this execution; undefined when its form is not understood. */
+export function resolveArray(run: Run, parameter: number): readonly KeyDatum[] | undefined {
+  const bytes = run.bind?.values[parameter - 1];
+  if (bytes === undefined) return undefined;
+  if (bytes === null) return [];
+  return arrayElementsOf(bytes, formatOf(run.bind!.parameterFormats, parameter - 1) === 1 ? "binary" : "text");
+}
+
+export function locate(uses: readonly TableUse[], run: Run, snapshot: Snapshot): Location {
+  let nodes: Set<string> | "any" = "any";
+  let shard: number | undefined;
+  let severalShards = false;
+  for (const use of uses) {
+    const distribution = use.relation.distribution;
+    if (distribution === undefined || distribution.kind === "replicated") continue;
+    const held = holding(use, run, snapshot);
+    if (distribution.kind === "hash" || distribution.kind === "range" || distribution.kind === "list") {
+      if (held.shards.size !== 1) severalShards = true;
+      else {
+        const [only] = held.shards;
+        if (shard !== undefined && shard !== only) severalShards = true;
+        shard = only;
+      }
+    }
+    if (held.nodes.size === 0) continue;
+    if (nodes === "any") nodes = new Set();
+    for (const node of held.nodes) nodes.add(node);
+  }
+  return { nodes, shard: severalShards ? undefined : shard };
+}
+
+const NO_SHARDS: ReadonlySet<number> = new Set();
+
+function holding(use: TableUse, run: Run, snapshot: Snapshot): { nodes: ReadonlySet<string>; shards: ReadonlySet<number> } {
+  const distribution = use.relation.distribution!;
+  if (distribution.kind === "single") return { nodes: new Set([distribution.node]), shards: NO_SHARDS };
+  if (distribution.kind === "random") {
+    return { nodes: use.filter.kind === "none" ? new Set() : new Set(snapshot.dataNodes), shards: NO_SHARDS };
+  }
+  const shards = pruneShards(
+    use.relation,
+    use.filter,
+    (value) => resolveKey(run, value),
+    (parameter) => resolveArray(run, parameter),
+  );
+  return { nodes: new Set(nodesHolding(use.relation, shards, snapshot.dataNodes)), shards: shards === "all" ? NO_SHARDS : shards };
+}
+
+/** The nodes of one table alone, for shipping its rows. */
+export function nodesOfTable(use: TableUse, run: Run, snapshot: Snapshot, preferred: string | undefined): readonly string[] {
+  if (use.relation.distribution!.kind === "replicated") return [preferred ?? snapshot.dataNodes[0]!];
+  return [...holding(use, run, snapshot).nodes];
+}

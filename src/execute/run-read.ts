@@ -1,0 +1,42 @@
+/** Runs a read plan: the cheapest level that this execution's values allow. */
+import { PgError } from "../errors/pg-error.ts";
+import type { ReadPlan } from "../plan/plan.ts";
+import { runGather, runOnNode, textForShard } from "./direct.ts";
+import { runGeneral } from "./general.ts";
+import { locate } from "./locate.ts";
+import type { ExecutionContext, Outcome, Run } from "./run.ts";
+import { atTransactionTime } from "./transaction-time.ts";
+
+let turn = 0;
+
+export async function runRead(context: ExecutionContext, plan: ReadPlan, run: Run): Promise<Outcome> {
+  if (run.portal?.resume !== undefined) return run.portal.resume(run.rowsMax);
+  const { nodes, shard } = locate(plan.uses, run, context.snapshot());
+  if (nodes === "any" || nodes.size === 1) {
+    const node = nodes === "any" ? anyNode(context) : [...nodes][0]!;
+    const text = await atTransactionTime(context, plan, textForShard(plan, shard), false);
+    return runOnNode(context, node, plan.writes, plan.statement, text, run);
+  }
+  if (plan.gather !== undefined && run.rowsMax === 0) {
+    const text = await atTransactionTime(context, plan, textForShard(plan, undefined), true);
+    return runGather(context, [...nodes], plan.statement, text, run, gatherLimit(plan, run));
+  }
+  if (plan.general instanceof PgError) throw plan.general;
+  return runGeneral(context, plan, plan.general, run);
+}
+
+/** Every node has the rows: one that the transaction is on already, otherwise each in turn. */
+function anyNode(context: ExecutionContext): string {
+  const { dataNodes } = context.snapshot();
+  const names: readonly string[] = dataNodes;
+  return context.transaction.nodes.find((node) => names.includes(node)) ?? names[turn++ % names.length]!;
+}
+
+function gatherLimit(plan: ReadPlan, run: Run): number {
+  const limit = plan.gather?.limit;
+  if (limit === undefined) return Number.POSITIVE_INFINITY;
+  if ("rows" in limit) return limit.rows;
+  const value = run.bind?.values[limit.parameter - 1];
+  if (value === null || value === undefined) return Number.POSITIVE_INFINITY;
+  return run.bind!.parameterFormats.some((format) => format === 1) ? Number(value.readBigInt64BE()) : Number(value.toString());
+}

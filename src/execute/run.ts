@@ -1,0 +1,55 @@
+/** What the executor is given besides the plan: who asks, over which connections, and how the answer is to be delivered. */
+import type { Pools } from "../backend/pool.ts";
+import type { Snapshot } from "../catalog/snapshot.ts";
+import type { Field } from "../protocol/backend-messages.ts";
+import type { BindMessage } from "../protocol/frontend-messages.ts";
+import type { SessionTransaction } from "../transaction/session-transaction.ts";
+import type { ClientOutput } from "./client-output.ts";
+
+/** The session for which statements run. */
+export interface ExecutionContext {
+  readonly pools: Pools;
+  /** Superuser as which Pleiad moves rows, after the client's rights were checked. */
+  readonly internalRole: string;
+  readonly transaction: SessionTransaction;
+  readonly output: ClientOutput;
+  /** Compute nodes by name. */
+  readonly computeNodes: readonly string[];
+  /** The catalog as this session sees it now (its own uncommitted DDL included). */
+  snapshot(): Snapshot;
+  /** Hears which backend connections work for the session right now, so that a cancel request finds them. */
+  readonly running: Set<{ cancel(): Promise<void> }>;
+  /** Set by a cancel request: what comes after the current step does not start. */
+  cancelled: boolean;
+}
+
+/** One execution of a statement. */
+export interface Run {
+  /** Values and formats of the extended protocol; undefined for the simple one. */
+  readonly bind: BindMessage | undefined;
+  /** Described types of the parameters (catalog OIDs). */
+  readonly parameterTypes: readonly number[];
+  /** Result columns as the catalog node describes them; undefined when the statement returns no rows. */
+  readonly fields: readonly Field[] | undefined;
+  /** Send a RowDescription before the rows (simple protocol). */
+  readonly describe: boolean;
+  /** Sent with the first answer: BindComplete and, if asked for, the portal's RowDescription. */
+  readonly preface: Buffer | undefined;
+  /** Row limit of Execute; 0 = none. */
+  readonly rowsMax: number;
+  /** Where an Execute with a row limit left off; the executor keeps its place here. */
+  readonly portal: PortalState | undefined;
+}
+
+/** The server side of a client's portal that was not read to its end. */
+export interface PortalState {
+  /** Fetches the next rows; set by the executor after a first Execute that was suspended. */
+  resume: ((rowsMax: number) => Promise<Outcome>) | undefined;
+  /** Gives back what the portal holds. */
+  close: (() => void) | undefined;
+}
+
+export interface Outcome {
+  /** Command tag, e.g. "SELECT 3"; undefined when the portal was suspended. */
+  readonly tag: string | undefined;
+}

@@ -1,0 +1,88 @@
+/**
+ * The connections from which a statement's tables are read for the general plan. In a transaction these are the session's
+ * own (they see its changes); otherwise Pleiad's own, each with one snapshot for all tables that it reads there.
+ */
+import type { BackendConnection } from "../backend/backend-connection.ts";
+import type { ShippedTable } from "../plan/plan.ts";
+import type { Lease } from "../transaction/session-transaction.ts";
+import { nodesOfTable } from "./locate.ts";
+import type { ExecutionContext, Run } from "./run.ts";
+
+interface Source {
+  readonly connection: BackendConnection;
+  /** Set for Pleiad's own connections: they go back to the pool. */
+  readonly own: boolean;
+  readonly lease: Lease | undefined;
+}
+
+export class ShipSources {
+  private readonly context: ExecutionContext;
+  private readonly sources = new Map<string, Source>();
+  private readonly nodes = new Map<ShippedTable, readonly string[]>();
+
+  constructor(context: ExecutionContext) {
+    this.context = context;
+  }
+
+  /** Connects to every node that some table is read from, in order of name (no two statements wait for each other crosswise). */
+  async open(tables: readonly ShippedTable[], run: Run): Promise<void> {
+    const { context } = this;
+    const snapshot = context.snapshot();
+    // A replicated table is read where the transaction already is: it may have changed it there.
+    const preferred = context.transaction.nodes.find((node) => (snapshot.dataNodes as readonly string[]).includes(node));
+    const needed = new Map<string, number>();
+    for (const table of tables) {
+      const nodes = nodesOfTable({ relation: table.relation, filter: table.shards }, run, snapshot, preferred);
+      this.nodes.set(table, nodes);
+      for (const node of nodes) needed.set(node, (needed.get(node) ?? 0) + 1);
+    }
+    for (const node of [...needed.keys()].toSorted()) this.sources.set(node, await this.connect(node, needed.get(node)! > 1));
+  }
+
+  private async connect(node: string, severalTables: boolean): Promise<Source> {
+    const { transaction, pools, internalRole } = this.context;
+    if (transaction.active) {
+      const lease = await transaction.lease(node, false);
+      return { connection: lease.connection, own: false, lease };
+    }
+    const connection = await pools.take(node, internalRole, transaction.database);
+    this.context.running.add(connection);
+    const settings = transaction.settings.withoutIdentity();
+    const begin = severalTables ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" : "";
+    if (connection.settingsKey !== settings.key) {
+      connection.settingsKey = undefined;
+      await connection.query(settings.sql);
+      connection.settingsKey = settings.key;
+    }
+    if (begin !== "") await connection.query(begin);
+    return { connection, own: true, lease: undefined };
+  }
+
+  of(table: ShippedTable): readonly BackendConnection[] {
+    return this.nodes.get(table)!.map((node) => this.sources.get(node)!.connection);
+  }
+
+  /** Ends the snapshots and gives the connections back. */
+  async close(): Promise<void> {
+    await Promise.all(
+      [...this.sources.values()].map(async ({ connection, own }) => {
+        if (!own) return;
+        this.context.running.delete(connection);
+        if (connection.status !== 0x49) await connection.query("COMMIT");
+        this.context.pools.give(connection);
+      }),
+    );
+    this.sources.clear();
+  }
+
+  /** After an error: whatever still runs is dropped with its connection. */
+  abandon(): void {
+    for (const { connection, own } of this.sources.values()) {
+      this.context.running.delete(connection);
+      if (!own) continue;
+      if (connection.depth > 0 || connection.status !== 0x49) connection.destroy("the statement failed");
+      this.context.pools.give(connection);
+    }
+    this.sources.clear();
+  }
+}

@@ -1,0 +1,49 @@
+/** Moves one table's rows from its nodes to a temporary table, as COPY data that nobody reads on the way. */
+import type { BackendConnection } from "../backend/backend-connection.ts";
+import { CopyRelay } from "../backend/copy-relay.ts";
+import type { Column, Snapshot } from "../catalog/snapshot.ts";
+import type { ShippedTable } from "../plan/plan.ts";
+import { quoteIdentifier, quoteQualified } from "../sql/quote.ts";
+import { inlineParameters } from "./inline-parameters.ts";
+import type { ExecutionContext, Run } from "./run.ts";
+import type { ShipSources } from "./ship-sources.ts";
+
+export interface Shipped {
+  readonly table: ShippedTable;
+  readonly rows: number;
+}
+
+/** The binary form of these kinds of user types holds no OID of the server that wrote it. */
+const PORTABLE_KINDS: ReadonlySet<string> = new Set(["enum", "base"]);
+
+function binaryIsPortable(column: Column, snapshot: Snapshot): boolean {
+  if (!column.userType) return true;
+  const type = snapshot.userTypes.get(column.typeOid);
+  return type !== undefined && PORTABLE_KINDS.has(type.kind);
+}
+
+export async function shipTable(
+  context: ExecutionContext,
+  sources: ShipSources,
+  target: BackendConnection,
+  table: ShippedTable,
+  run: Run,
+): Promise<Shipped> {
+  const connections = sources.of(table);
+  if (connections.length === 0) return { table, rows: 0 };
+  const snapshot = context.snapshot();
+  const binary = table.columns.every((column) => binaryIsPortable(column, snapshot));
+  const columns = table.columns.map((column) => quoteIdentifier(column.name)).join(", ");
+  const filter = table.filter === undefined ? undefined : inlineParameters(table.filter, run);
+  const from = quoteQualified(table.relation.schema, table.relation.name);
+  const where = filter === undefined ? "" : ` WHERE ${filter}`;
+  const options = binary ? " (FORMAT binary)" : "";
+  const relay = new CopyRelay(
+    connections,
+    `COPY (SELECT ${columns} FROM ${from}${where}) TO STDOUT${options}`,
+    target,
+    `COPY ${quoteQualified("pg_temp", table.temporaryName)} (${columns}) FROM STDIN${options}`,
+    binary,
+  );
+  return { table, rows: await relay.run() };
+}

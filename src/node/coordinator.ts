@@ -1,0 +1,122 @@
+/**
+ * One coordinator: accepts clients, authenticates them, gives each a session. All state that sessions share hangs on the
+ * object made here; a process may hold several coordinators.
+ */
+import net from "node:net";
+import { Pools } from "../backend/pool.ts";
+import type { PleiadConfig } from "../config/schema.ts";
+import type { Topology } from "../config/topology.ts";
+import { PgError, pgError } from "../errors/pg-error.ts";
+import type { Log } from "../observe/log.ts";
+import { backendKeyData } from "../protocol/backend-messages.ts";
+import { errorResponse } from "../protocol/error-response.ts";
+import { DatabaseCatalogs } from "../session/database-catalog.ts";
+import type { SessionHost } from "../session/host.ts";
+import { Session } from "../session/session.ts";
+import { initializeParser } from "../sql/parse.ts";
+import { CatalogCommitLog } from "../transaction/commit-log.ts";
+import { recoverPrepared } from "../transaction/recovery.ts";
+import { CancelRegistry } from "./cancel-registry.ts";
+import { startClient, type StartupOptions } from "./client-startup.ts";
+import { roleVerifiers } from "./role-verifiers.ts";
+import { startupOptions } from "./startup-options.ts";
+
+export interface CoordinatorOptions {
+  readonly topology: Topology;
+  readonly config: PleiadConfig;
+  readonly log: Log;
+}
+
+export interface Coordinator {
+  readonly host: string;
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** Longest time that a statement waits for a backend connection. */
+const POOL_WAIT_MS_MAX = 30_000;
+
+/** Resolves when clients may connect. Rejects with the operating system's error when the port cannot be had. */
+export async function startCoordinator(options: CoordinatorOptions): Promise<Coordinator> {
+  const { topology, config, log } = options;
+  await initializeParser();
+  const recovered = await recoverPrepared(topology);
+  if (recovered.committed + recovered.rolledBack > 0) log.info("finished what a crash left prepared", { ...recovered });
+  const pools = new Pools(topology.servers, { perServerMax: config.pool.per_node, waitMsMax: POOL_WAIT_MS_MAX });
+  const commitLog = new CatalogCommitLog(pools, topology.internalRole);
+  const host: SessionHost = {
+    pools,
+    servers: topology.servers,
+    internalRole: topology.internalRole,
+    catalogs: new DatabaseCatalogs(pools, topology.internalRole),
+    commitLog,
+    computeNodes: topology.servers.filter((server) => server.kind === "compute").map((server) => server.name),
+    defaultShards: config.shards,
+  };
+  const cancels = new CancelRegistry();
+  const sessions = new Set<Session>();
+  const startup: StartupOptions = await startupOptions(config, roleVerifiers(topology));
+
+  const accept = async (socket: net.Socket): Promise<void> => {
+    socket.setNoDelay(true);
+    const client = await startClient(socket, startup);
+    if (client === undefined) return;
+    if (client.kind === "cancel") {
+      cancels.cancel(client.pid, client.key);
+      socket.end();
+      return;
+    }
+    if (sessions.size >= config.max_client_connections) throw pgError("53300", "sorry, too many clients already");
+    const registration = cancels.register(client.protocolMinor, () => session.cancel());
+    const session = new Session(
+      host,
+      {
+        socket: client.socket,
+        user: client.user,
+        database: client.database,
+        options: client.options,
+        processId: registration.pid,
+        keyData: backendKeyData(registration.pid, registration.key),
+        rest: client.rest,
+      },
+      () => {
+        sessions.delete(session);
+        registration.release();
+      },
+    );
+    sessions.add(session);
+    try {
+      await session.start();
+    } catch (error) {
+      session.fatal(error instanceof PgError ? error : pgError("XX000", String(error)));
+    }
+  };
+
+  const server = net.createServer({ pauseOnConnect: false }, (socket) => {
+    socket.on("error", () => socket.destroy());
+    accept(socket).catch((error: unknown) => {
+      const fields = error instanceof PgError ? error.fields : { severity: "FATAL", code: "XX000", message: "internal error during connection start" };
+      if (!(error instanceof PgError)) log.error("a client could not be accepted", { error: String(error) });
+      socket.end(errorResponse({ ...fields, severity: "FATAL" }));
+    });
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ host: config.host, port: config.port, backlog: 4096 }, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+  const address = server.address() as net.AddressInfo;
+  return {
+    host: config.host,
+    port: address.port,
+    close: async () => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      for (const session of sessions) session.fatal(pgError("57P01", "terminating connection due to administrator command"));
+      await closed;
+      commitLog.end();
+      pools.end();
+    },
+  };
+}

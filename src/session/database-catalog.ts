@@ -1,0 +1,99 @@
+/**
+ * The catalogs of the logical databases that sessions are connected to, each loaded once and again after every DDL, with
+ * the plans made for them: a plan belongs to the snapshot it was made from and goes with it (row N8 of the failure modes).
+ */
+import { loadSnapshot } from "../catalog/load-snapshot.ts";
+import type { Snapshot } from "../catalog/snapshot.ts";
+import type { Pools } from "../backend/pool.ts";
+import type { PlannedStatement } from "./planned-statement.ts";
+import { catalogQuery } from "./catalog-query.ts";
+
+/** Plans kept per database; the least recently used goes first. */
+const PLANS_MAX = 5_000;
+
+export class DatabaseCatalog {
+  private readonly pools: Pools;
+  private readonly internalRole: string;
+  readonly database: string;
+  private current: Promise<Snapshot> | undefined;
+  private loaded: Snapshot | undefined;
+  private plans = new Map<string, readonly PlannedStatement[]>();
+
+  constructor(pools: Pools, internalRole: string, database: string) {
+    this.pools = pools;
+    this.internalRole = internalRole;
+    this.database = database;
+  }
+
+  /** The newest committed snapshot, loading it if a DDL has made the last one stale. */
+  snapshot(): Snapshot | Promise<Snapshot> {
+    if (this.loaded !== undefined) return this.loaded;
+    this.current ??= this.load();
+    return this.current;
+  }
+
+  private async load(): Promise<Snapshot> {
+    const connection = await this.pools.take("catalog", this.internalRole, this.database);
+    const asked = this.invalidations;
+    try {
+      const snapshot = await loadSnapshot(catalogQuery(connection), this.database);
+      // A DDL that committed while this was read: what was read may be older than it.
+      if (asked === this.invalidations) this.loaded = snapshot;
+      return snapshot;
+    } finally {
+      this.current = undefined;
+      this.pools.give(connection);
+    }
+  }
+
+  private invalidations = 0;
+
+  /** A DDL has committed: snapshot and plans are not used any more. */
+  invalidate(): void {
+    this.invalidations++;
+    this.loaded = undefined;
+    this.current = undefined;
+    this.plans = new Map();
+  }
+
+  /** Plans for a query string under given circumstances (search path, parameter types, …). */
+  plansFor(key: string): readonly PlannedStatement[] | undefined {
+    return this.plans.get(key);
+  }
+
+  keepPlans(snapshot: Snapshot, key: string, plans: readonly PlannedStatement[]): void {
+    if (snapshot !== this.loaded) return;
+    if (this.plans.size >= PLANS_MAX) for (const oldest of this.plans.keys()) {
+      this.plans.delete(oldest);
+      if (this.plans.size < PLANS_MAX * 0.9) break;
+    }
+    this.plans.set(key, plans);
+  }
+}
+
+export class DatabaseCatalogs {
+  private readonly pools: Pools;
+  private readonly internalRole: string;
+  private readonly catalogs = new Map<string, DatabaseCatalog>();
+
+  constructor(pools: Pools, internalRole: string) {
+    this.pools = pools;
+    this.internalRole = internalRole;
+  }
+
+  of(database: string): DatabaseCatalog {
+    let catalog = this.catalogs.get(database);
+    if (catalog === undefined)
+      this.catalogs.set(database, (catalog = new DatabaseCatalog(this.pools, this.internalRole, database)));
+    return catalog;
+  }
+
+  /** Roles and databases are seen from everywhere. */
+  invalidateAll(): void {
+    for (const catalog of this.catalogs.values()) catalog.invalidate();
+  }
+
+  forget(database: string): void {
+    this.catalogs.delete(database);
+  }
+}

@@ -1,0 +1,294 @@
+/**
+ * The extended query protocol: Parse, Bind, Describe, Execute, Close, Flush, Sync. After an error everything is skipped
+ * until Sync. A pipeline without Sync in between is one implicit transaction.
+ */
+import { pgError } from "../errors/pg-error.ts";
+import type { PortalState } from "../execute/run.ts";
+import {
+  bindComplete,
+  closeComplete,
+  emptyQueryResponse,
+  noData,
+  parameterDescription,
+  parseComplete,
+  rowDescription,
+} from "../protocol/backend-messages.ts";
+import {
+  readBind,
+  readClose,
+  readDescribe,
+  readExecute,
+  readParse,
+  type BindMessage,
+} from "../protocol/frontend-messages.ts";
+import { Frontend } from "../protocol/message-types.ts";
+import type { ClientMessage } from "./message-queue.ts";
+import { planQueryString } from "./plan-statement.ts";
+import type { PlannedStatement } from "./planned-statement.ts";
+import type { PreparedStatement } from "./prepared-statement.ts";
+import { runStatement } from "./run-statement.ts";
+import type { Session } from "./session.ts";
+
+interface Portal {
+  readonly planned: PlannedStatement | undefined;
+  readonly bind: BindMessage;
+  readonly parameterTypes: readonly number[];
+  readonly state: PortalState;
+  done: boolean;
+}
+
+export class ExtendedQuery {
+  private readonly session: Session;
+  private readonly portals = new Map<string, Portal>();
+  /** After an error, until Sync. */
+  skipping = false;
+  /** BindComplete and RowDescription of a portal that is about to be executed: sent when the server has taken the Bind. */
+  private pending: Buffer[] = [];
+  private pendingPortal: string | undefined;
+
+  constructor(session: Session) {
+    this.session = session;
+  }
+
+  handle(message: ClientMessage): Promise<void> | void {
+    const { type } = message;
+    if (type === Frontend.sync) return this.sync();
+    if (this.skipping) return;
+    if (type === Frontend.flush) {
+      this.sendPending();
+      this.session.output.flush();
+      return;
+    }
+    return this.step(message);
+  }
+
+  private async step(message: ClientMessage): Promise<void> {
+    try {
+      await this.dispatch(message);
+    } catch (error) {
+      this.pending = [];
+      this.skipping = true;
+      await this.session.fail(error);
+      this.session.output.flush();
+    }
+  }
+
+  private dispatch(message: ClientMessage): Promise<void> | void {
+    const { type, buffer, start, end } = message;
+    switch (type) {
+      case Frontend.parse:
+        this.sendPending();
+        return this.parse(readParse(buffer, start, end));
+      case Frontend.bind:
+        this.sendPending();
+        return this.bind(readBind(buffer, start, end));
+      case Frontend.describe:
+        return this.describe(readDescribe(buffer, start, end));
+      case Frontend.execute:
+        return this.execute(readExecute(buffer, start, end));
+      case Frontend.close:
+        this.sendPending();
+        return this.close(readClose(buffer, start, end));
+      case Frontend.functionCall:
+        throw pgError("0A000", "the function call protocol is not supported", { hint: "Call the function in a SELECT." });
+      case Frontend.copyData:
+      case Frontend.copyDone:
+      case Frontend.copyFail:
+        // Left over from a COPY that failed: PostgreSQL ignores them too.
+        return;
+      default:
+        this.session.fatal(pgError("08P01", `invalid frontend message type ${type}`));
+    }
+  }
+
+  private sendPending(): void {
+    for (const buffer of this.pending) this.session.output.push(buffer);
+    this.pending = [];
+    this.pendingPortal = undefined;
+  }
+
+  private async parse(message: { name: string; query: Buffer; parameterTypes: readonly number[] }): Promise<void> {
+    const { session } = this;
+    if (message.name !== "" && session.prepared.has(message.name))
+      throw pgError("42P05", `prepared statement "${message.name}" already exists`);
+    if (message.name === "") session.prepared.delete("");
+    const text = Buffer.from(message.query);
+    const planned = (await planQueryString(session, text, message.parameterTypes, true))[0];
+    this.refuseInFailedTransaction(planned);
+    session.prepared.set(message.name, {
+      name: message.name,
+      text,
+      declaredTypes: message.parameterTypes,
+      planned,
+      circumstances: session.transaction.settings.key,
+      parameterTypes: planned?.description?.parameterTypes ?? message.parameterTypes,
+      fromSql: false,
+    });
+    session.output.push(parseComplete);
+  }
+
+  private refuseInFailedTransaction(planned: PlannedStatement | undefined): void {
+    if (!this.session.transaction.failed || planned === undefined || planned.tag === "TransactionStmt") return;
+    throw pgError("25P02", "current transaction is aborted, commands ignored until end of transaction block");
+  }
+
+  private find(name: string): PreparedStatement {
+    const prepared = this.session.prepared.get(name);
+    if (prepared !== undefined) return prepared;
+    throw pgError("26000", name === "" ? "unnamed prepared statement does not exist" : `prepared statement "${name}" does not exist`);
+  }
+
+  private async bind(message: BindMessage): Promise<void> {
+    const { session } = this;
+    const prepared = this.find(message.statement);
+    if (message.parameterFormats.length > 1 && message.parameterFormats.length !== message.values.length)
+      throw pgError(
+        "08P01",
+        `bind message has ${message.parameterFormats.length} parameter formats but ${message.values.length} parameters`,
+      );
+    if (message.values.length !== prepared.parameterTypes.length)
+      throw pgError(
+        "08P01",
+        `bind message supplies ${message.values.length} parameters, but prepared statement "${message.statement}" requires ${prepared.parameterTypes.length}`,
+      );
+    this.refuseInFailedTransaction(prepared.planned);
+    if (message.portal === "") this.closePortal("");
+    else if (this.portals.has(message.portal)) throw pgError("42P03", `cursor "${message.portal}" already exists`);
+    const planned = await currentPlan(session, prepared);
+    const fields = planned?.description?.fields;
+    if (message.resultFormats.length > 1 && message.resultFormats.length !== (fields?.length ?? 0))
+      throw pgError(
+        "08P01",
+        `bind message has ${message.resultFormats.length} result formats but query has ${fields?.length ?? 0} columns`,
+      );
+    this.portals.set(message.portal, {
+      planned,
+      bind: message,
+      parameterTypes: prepared.parameterTypes,
+      state: { resume: undefined, close: undefined },
+      done: false,
+    });
+    this.pending = [bindComplete];
+    this.pendingPortal = message.portal;
+  }
+
+  private describe(message: { kind: "statement" | "portal"; name: string } | undefined): Promise<void> | void {
+    if (message === undefined) throw pgError("08P01", "invalid DESCRIBE message subtype");
+    const { output } = this.session;
+    if (message.kind === "statement") {
+      this.sendPending();
+      return this.describeStatement(message.name);
+    }
+    const portal = this.portals.get(message.name);
+    if (portal === undefined) throw pgError("34000", `portal "${message.name}" does not exist`);
+    const fields = portal.planned?.description?.fields;
+    const answer = fields === undefined ? noData : rowDescription(fields, portal.bind.resultFormats);
+    if (this.pendingPortal === message.name && this.pending.length > 0) this.pending.push(answer);
+    else output.push(answer);
+  }
+
+  private async describeStatement(name: string): Promise<void> {
+    const prepared = this.find(name);
+    this.refuseInFailedTransaction(prepared.planned);
+    const planned = await currentPlan(this.session, prepared);
+    const { output } = this.session;
+    output.push(parameterDescription(prepared.parameterTypes));
+    const fields = planned?.description?.fields;
+    output.push(fields === undefined ? noData : rowDescription(fields, []));
+  }
+
+  private async execute(message: { portal: string; rowsMax: number }): Promise<void> {
+    const { session } = this;
+    const portal = this.portals.get(message.portal);
+    if (portal === undefined) throw pgError("34000", `portal "${message.portal}" does not exist`);
+    const preface = this.pending.length > 0 ? Buffer.concat(this.pending) : undefined;
+    this.pending = [];
+    const { planned } = portal;
+    if (planned === undefined) {
+      if (preface !== undefined) session.output.push(preface);
+      session.output.push(emptyQueryResponse);
+      return;
+    }
+    this.refuseInFailedTransaction(planned);
+    if (portal.done) {
+      if (preface !== undefined) session.output.push(preface);
+      throw pgError("55000", `portal "${message.portal}" cannot be run`);
+    }
+    session.context.cancelled = false;
+    // Followed by Sync, the statement stands alone; otherwise it is the first of a pipeline that commits at Sync.
+    if (session.transaction.kind === "none" && session.messages.peekType() !== Frontend.sync)
+      session.transaction.begin("implicit", "BEGIN");
+    const outcome = await runStatement(session, planned, {
+      bind: portal.bind,
+      parameterTypes: portal.parameterTypes,
+      fields: planned.description?.fields,
+      describe: false,
+      preface,
+      rowsMax: message.rowsMax,
+      portal: portal.state,
+    });
+    portal.done = outcome.tag !== undefined;
+  }
+
+  private close(message: { kind: "statement" | "portal"; name: string } | undefined): void {
+    if (message === undefined) throw pgError("08P01", "invalid CLOSE message subtype");
+    if (message.kind === "statement") this.session.prepared.delete(message.name);
+    else this.closePortal(message.name);
+    this.session.output.push(closeComplete);
+  }
+
+  private closePortal(name: string): void {
+    const portal = this.portals.get(name);
+    if (portal === undefined) return;
+    portal.state.close?.();
+    this.portals.delete(name);
+  }
+
+  private closeAll(): void {
+    for (const name of [...this.portals.keys()]) this.closePortal(name);
+  }
+
+  /** A simple query does away with the unnamed statement and portal. */
+  dropUnnamed(): void {
+    this.session.prepared.delete("");
+    this.closePortal("");
+    this.pending = [];
+  }
+
+  private async sync(): Promise<void> {
+    const { session } = this;
+    this.sendPending();
+    this.skipping = false;
+    if (session.transaction.kind === "implicit") {
+      try {
+        await session.commit();
+      } catch (error) {
+        await session.fail(error);
+      }
+    }
+    if (session.transaction.kind === "none") this.closeAll();
+    session.ready();
+  }
+
+  end(): void {
+    this.closeAll();
+  }
+}
+
+/** The statement's plan under today's catalog and search path. Throws 0A000 when its result would have other columns than it had. */
+export async function currentPlan(session: Session, prepared: PreparedStatement): Promise<PlannedStatement | undefined> {
+  const known = prepared.planned;
+  if (known?.plan === undefined) return known;
+  const circumstances = session.transaction.settings.key;
+  if (known.snapshot === (await session.loadSnapshot()) && prepared.circumstances === circumstances) return known;
+  const planned = (await planQueryString(session, prepared.text, prepared.parameterTypes, true))[0];
+  const before = known.description?.fields;
+  const after = planned?.description?.fields;
+  const same =
+    before?.length === after?.length &&
+    (before ?? []).every((field, i) => field.typeOid === after![i]!.typeOid && field.typeModifier === after![i]!.typeModifier && field.name.equals(after![i]!.name));
+  if (!same) throw pgError("0A000", "cached plan must not change result type");
+  prepared.planned = planned;
+  prepared.circumstances = circumstances;
+  return planned;
+}

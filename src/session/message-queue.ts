@@ -1,0 +1,166 @@
+/** The client's messages, one at a time and in order, however they arrive; reading stops while many wait. */
+import type { Duplex } from "node:stream";
+import { pgError, type PgError } from "../errors/pg-error.ts";
+import { FrameReader } from "../protocol/frame-reader.ts";
+import { Frontend } from "../protocol/message-types.ts";
+
+/** A frame: `start` and `end` enclose the body. */
+export interface ClientMessage {
+  readonly type: number;
+  readonly buffer: Buffer;
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface MessageQueueEvents {
+  protocolError(error: PgError): void;
+  closed(): void;
+}
+
+/** PostgreSQL's own limits: 1 GB for messages that carry data or text, 10,000 bytes for the rest (PQ_LARGE_MESSAGE_LIMIT, PQ_SMALL_MESSAGE_LIMIT). */
+const LARGE_BYTES_MAX = 0x3fff_ffff;
+const SMALL_BYTES_MAX = 10_000;
+const LARGE: ReadonlySet<number> = new Set([
+  Frontend.query,
+  Frontend.functionCall,
+  Frontend.bind,
+  Frontend.parse,
+  Frontend.copyData,
+]);
+const KNOWN: ReadonlySet<number> = new Set(Object.values(Frontend));
+
+/** Bytes of waiting messages beyond which the socket is not read. */
+const WAITING_BYTES_MAX = 1 << 20;
+
+export class MessageQueue {
+  private readonly socket: Duplex;
+  private readonly handle: (message: ClientMessage) => Promise<void> | void;
+  private readonly events: MessageQueueEvents;
+  private readonly reader: FrameReader;
+  private queue: ClientMessage[] = [];
+  private head = 0;
+  private waitingBytes = 0;
+  private busy = false;
+  private paused = false;
+  private stopped = false;
+  private taker: ((message: ClientMessage | undefined) => void) | undefined;
+  private failure: PgError | undefined;
+
+  constructor(socket: Duplex, handle: (message: ClientMessage) => Promise<void> | void, events: MessageQueueEvents) {
+    this.socket = socket;
+    this.handle = handle;
+    this.events = events;
+    this.reader = new FrameReader(
+      {
+        frame: (type, buffer, start, end) => this.arrive({ type, buffer, start: start + 5, end }),
+        invalidLength: () => this.refuse(pgError("08P01", "invalid message length")),
+      },
+      (type) => (LARGE.has(type) ? LARGE_BYTES_MAX : SMALL_BYTES_MAX),
+    );
+  }
+
+  start(rest: Buffer): void {
+    this.socket.on("data", (chunk: Buffer) => {
+      this.reader.push(chunk);
+      this.wake();
+    });
+    this.socket.on("end", () => this.close());
+    this.socket.on("close", () => this.close());
+    this.socket.on("error", () => this.close());
+    if (rest.length > 0) {
+      this.reader.push(rest);
+      this.wake();
+    }
+    this.socket.resume();
+  }
+
+  private close(): void {
+    if (this.stopped) return;
+    this.taker?.(undefined);
+    this.events.closed();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.reader.stop();
+    this.queue = [];
+    this.head = 0;
+    this.taker?.(undefined);
+    this.taker = undefined;
+  }
+
+  private refuse(error: PgError): void {
+    this.failure ??= error;
+  }
+
+  private arrive(message: ClientMessage): void {
+    if (this.stopped) return;
+    if (!KNOWN.has(message.type)) {
+      this.reader.stop();
+      this.refuse(pgError("08P01", `invalid frontend message type ${message.type}`));
+      return;
+    }
+    this.queue.push(message);
+    this.waitingBytes += message.end - message.start;
+    if (this.waitingBytes > WAITING_BYTES_MAX && !this.paused) {
+      this.paused = true;
+      this.socket.pause();
+    }
+  }
+
+  private shift(): ClientMessage | undefined {
+    if (this.head >= this.queue.length) return undefined;
+    const message = this.queue[this.head]!;
+    this.head++;
+    if (this.head === this.queue.length) {
+      this.queue = [];
+      this.head = 0;
+    } else if (this.head > 1024) {
+      this.queue.splice(0, this.head);
+      this.head = 0;
+    }
+    this.waitingBytes -= message.end - message.start;
+    if (this.paused && this.waitingBytes < WAITING_BYTES_MAX / 2) {
+      this.paused = false;
+      this.socket.resume();
+    }
+    return message;
+  }
+
+  /** The type of the message that comes next, if it has arrived. */
+  peekType(): number | undefined {
+    return this.queue[this.head]?.type;
+  }
+
+  /** For a handler that consumes messages itself (COPY): the next one, undefined when the client has gone. */
+  take(): ClientMessage | Promise<ClientMessage | undefined> | undefined {
+    const message = this.shift();
+    if (message !== undefined) return message;
+    if (this.stopped || this.failure !== undefined) return undefined;
+    return new Promise((resolve) => {
+      this.taker = resolve;
+    });
+  }
+
+  private wake(): void {
+    if (this.taker !== undefined) {
+      const message = this.shift();
+      if (message === undefined && this.failure === undefined) return;
+      const taker = this.taker;
+      this.taker = undefined;
+      taker(message);
+      return;
+    }
+    if (!this.busy) void this.run();
+  }
+
+  private async run(): Promise<void> {
+    this.busy = true;
+    for (let message = this.shift(); message !== undefined && !this.stopped; message = this.shift()) {
+      const handled = this.handle(message);
+      if (handled !== undefined) await handled;
+    }
+    this.busy = false;
+    if (this.failure !== undefined && !this.stopped) this.events.protocolError(this.failure);
+  }
+}

@@ -1,0 +1,120 @@
+/** From a query string to planned statements: parse, describe, plan; kept by text under the circumstances that give it its meaning. */
+import { PgError, pgError } from "../errors/pg-error.ts";
+import type { Snapshot } from "../catalog/snapshot.ts";
+import { planRead } from "../plan/plan-read.ts";
+import { classify } from "../plan/classify.ts";
+import type { CatalogPlan, ReadPlan } from "../plan/plan.ts";
+import { parseStatements } from "../sql/parse.ts";
+import type { ParsedStatement } from "../sql/statement.ts";
+import { clientError } from "../execute/client-error.ts";
+import { describeText } from "./describe-statement.ts";
+import type { Description, PlannedStatement } from "./planned-statement.ts";
+import type { Session } from "./session.ts";
+
+/** Longer texts are planned each time: they are seldom sent twice. */
+const CACHED_TEXT_BYTES_MAX = 32 * 1024;
+
+/** Everything of the session that a plan depends on, besides the text. */
+async function circumstances(session: Session, parameterTypes: readonly number[]): Promise<string> {
+  const searchPath = await session.searchPath();
+  const { settings } = session.transaction;
+  return [
+    searchPath.join(","),
+    session.transaction.user,
+    settings.get("role") ?? "",
+    settings.get("session_authorization") ?? "",
+    settings.get("transform_null_equals") ?? "",
+    settings.get("standard_conforming_strings") ?? "",
+    parameterTypes.join(","),
+  ].join("\0");
+}
+
+/** Splits and plans a query string. Throws what PostgreSQL would say of the first faulty statement only when that one is reached: see Session. */
+export async function parseQueryString(session: Session, text: Buffer): Promise<readonly ParsedStatement[]> {
+  const { settings } = session.transaction;
+  const query = session.decode(text);
+  if (settings.get("standard_conforming_strings") === "off" && query.includes("\\"))
+    throw pgError("0A000", "backslashes in statements are only supported while standard_conforming_strings is on", {
+      hint: "Write the string as E'…', or SET standard_conforming_strings = on.",
+    });
+  try {
+    return parseStatements(query);
+  } catch (error) {
+    // PostgreSQL words its own syntax errors: the text is prepared, never run, on the catalog node.
+    if (error instanceof PgError && error.code === "42601" && error.fields.hint === undefined) await describeText(session.transaction, text, []);
+    throw error;
+  }
+}
+
+export async function planQueryString(
+  session: Session,
+  text: Buffer,
+  parameterTypes: readonly number[],
+  extended: boolean,
+): Promise<readonly PlannedStatement[]> {
+  const cacheable = text.length <= CACHED_TEXT_BYTES_MAX && !session.transaction.changedCatalog;
+  const key = cacheable ? `${extended ? "x" : "q"}${await circumstances(session, parameterTypes)}\0${text.toString("latin1")}` : "";
+  if (cacheable) {
+    const kept = session.catalog.plansFor(key);
+    if (kept !== undefined) return kept;
+  }
+  const statements = await parseQueryString(session, text);
+  if (extended && statements.length > 1)
+    throw pgError("42601", "cannot insert multiple commands into a prepared statement");
+  if (statements.length !== 1) return statements.map((statement) => unplanned(session.snapshot(), statement));
+  const planned = await planStatement(session, statements[0]!, parameterTypes, extended);
+  if (cacheable && planned.plan !== undefined) session.catalog.keepPlans(planned.snapshot, key, [planned]);
+  return [planned];
+}
+
+function unplanned(snapshot: Snapshot, statement: ParsedStatement): PlannedStatement {
+  return { statement, tag: Object.keys(statement.tree)[0]!, description: undefined, plan: undefined, snapshot };
+}
+
+/** Describes and plans one statement that reads; others are taken as they are by their own handlers. */
+export async function planStatement(
+  session: Session,
+  statement: ParsedStatement,
+  parameterTypes: readonly number[],
+  extended: boolean,
+): Promise<PlannedStatement> {
+  const snapshot = await session.loadSnapshot();
+  const base = unplanned(snapshot, statement);
+  if (classify(statement.tree) !== "read") {
+    if (!extended || !DESCRIBED.has(base.tag)) return base;
+    return { ...base, description: await describe(session, statement, parameterTypes) };
+  }
+  let plan: ReadPlan | CatalogPlan;
+  let description: Description | undefined;
+  if (extended) description = await describe(session, statement, parameterTypes);
+  try {
+    plan = planRead(statement, await session.planContext(description?.parameterTypes ?? []));
+  } catch (error) {
+    // What PostgreSQL itself says against the statement comes first.
+    if (description === undefined) await describe(session, statement, parameterTypes);
+    throw error;
+  }
+  if (plan.kind === "read") description ??= await describe(session, statement, parameterTypes);
+  return { ...base, plan, description };
+}
+
+/** Statements besides SELECT that have parameters or results. */
+const DESCRIBED: ReadonlySet<string> = new Set([
+  "InsertStmt",
+  "UpdateStmt",
+  "DeleteStmt",
+  "MergeStmt",
+  "SelectStmt",
+  "VariableShowStmt",
+  "ExplainStmt",
+  "CallStmt",
+]);
+
+async function describe(session: Session, statement: ParsedStatement, parameterTypes: readonly number[]): Promise<Description> {
+  try {
+    return await describeText(session.transaction, statement.text, parameterTypes);
+  } catch (error) {
+    if (error instanceof PgError) throw clientError(error, statement, []);
+    throw error;
+  }
+}

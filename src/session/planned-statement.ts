@@ -1,0 +1,23 @@
+/** A statement that is ready to run: parsed, described by the catalog node where it has to be, planned. */
+import type { Snapshot } from "../catalog/snapshot.ts";
+import type { CatalogPlan, ReadPlan } from "../plan/plan.ts";
+import type { Field } from "../protocol/backend-messages.ts";
+import type { ParsedStatement } from "../sql/statement.ts";
+
+/** What the catalog node says of a statement: types as clients see them. */
+export interface Description {
+  readonly parameterTypes: readonly number[];
+  /** Undefined when the statement returns no rows. */
+  readonly fields: readonly Field[] | undefined;
+}
+
+export interface PlannedStatement {
+  readonly statement: ParsedStatement;
+  /** Key of the statement's node, e.g. SelectStmt. */
+  readonly tag: string;
+  readonly description: Description | undefined;
+  /** For statements that read, or that only the catalog node answers. */
+  readonly plan: ReadPlan | CatalogPlan | undefined;
+  /** The snapshot it was planned with. */
+  readonly snapshot: Snapshot;
+}

@@ -1,0 +1,18 @@
+/** A statement that a client has prepared, by Parse or by PREPARE: it stays what it was, and is planned again when the catalog or the search path has changed. */
+import type { PlannedStatement } from "./planned-statement.ts";
+
+export interface PreparedStatement {
+  readonly name: string;
+  /** The text, in the client's bytes. */
+  readonly text: Buffer;
+  /** Declared parameter types; 0 = to be inferred. */
+  readonly declaredTypes: readonly number[];
+  /** Undefined for an empty query string. */
+  planned: PlannedStatement | undefined;
+  /** Key of the session's settings under which it was planned last. */
+  circumstances: string;
+  /** Types that were described at first: they stay. */
+  readonly parameterTypes: readonly number[];
+  /** PREPARE, for pg_prepared_statements. */
+  readonly fromSql: boolean;
+}

@@ -1,0 +1,41 @@
+/** Sends a planned statement to whoever runs its kind. */
+import { pgError } from "../errors/pg-error.ts";
+import { runRead } from "../execute/run-read.ts";
+import { runOnCatalog } from "../execute/run-on-catalog.ts";
+import type { Outcome, Run } from "../execute/run.ts";
+import { refusal } from "../errors/refusal.ts";
+import type { PlannedStatement } from "./planned-statement.ts";
+import type { Session } from "./session.ts";
+import { runDeallocate, runExecute, runPrepare } from "./statements/prepare.ts";
+import { runSet } from "./statements/set.ts";
+import { runTransactionStatement } from "./statements/transaction.ts";
+import { runDiscard } from "./statements/discard.ts";
+import { runShow } from "./statements/show.ts";
+
+export type StatementHandler = (session: Session, planned: PlannedStatement, run: Run) => Promise<Outcome>;
+
+const HANDLERS: ReadonlyMap<string, StatementHandler> = new Map<string, StatementHandler>([
+  ["TransactionStmt", runTransactionStatement],
+  ["VariableSetStmt", runSet],
+  ["VariableShowStmt", runShow],
+  ["PrepareStmt", runPrepare],
+  ["ExecuteStmt", runExecute],
+  ["DeallocateStmt", runDeallocate],
+  ["DiscardStmt", runDiscard],
+]);
+
+export async function runStatement(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {
+  if (session.transaction.failed && planned.tag !== "TransactionStmt")
+    throw pgError("25P02", "current transaction is aborted, commands ignored until end of transaction block");
+  if (session.context.cancelled) throw pgError("57014", "canceling statement due to user request");
+  const { plan } = planned;
+  if (plan?.kind === "read") return runRead(session.context, plan, run);
+  if (plan?.kind === "catalog") {
+    const outcome = await runOnCatalog(session.context, plan.statement, plan.writes, run);
+    if (plan.changesSettings) await session.reported.takeOver();
+    return outcome;
+  }
+  const handler = HANDLERS.get(planned.tag);
+  if (handler === undefined) throw refusal("statement-kind", `The statement is a ${planned.tag}.`);
+  return handler(session, planned, run);
+}

@@ -1,0 +1,279 @@
+/**
+ * One client's session: reads its messages in order, keeps its prepared statements, portals, settings and transaction,
+ * and answers. A session knows no other session; all it shares is in SessionHost.
+ */
+import type { Duplex } from "node:stream";
+import { PgError, pgError } from "../errors/pg-error.ts";
+import type { Snapshot } from "../catalog/snapshot.ts";
+import { loadSnapshot } from "../catalog/load-snapshot.ts";
+import { ClientOutput } from "../execute/client-output.ts";
+import type { ExecutionContext } from "../execute/run.ts";
+import type { PlanContext } from "../plan/plan-read.ts";
+import { emptyQueryResponse, readyForQuery, rowDescription } from "../protocol/backend-messages.ts";
+import { errorResponse } from "../protocol/error-response.ts";
+import { SessionTransaction } from "../transaction/session-transaction.ts";
+import { SessionSettings } from "../transaction/settings.ts";
+import { catalogQuery } from "./catalog-query.ts";
+import type { DatabaseCatalog } from "./database-catalog.ts";
+import { ExtendedQuery } from "./extended-query.ts";
+import type { SessionHost } from "./host.ts";
+import { MessageQueue, type ClientMessage } from "./message-queue.ts";
+import { planQueryString, planStatement } from "./plan-statement.ts";
+import type { PlannedStatement } from "./planned-statement.ts";
+import { ReportedParameters } from "./reported-parameters.ts";
+import { runStatement } from "./run-statement.ts";
+import { Frontend } from "../protocol/message-types.ts";
+import type { PreparedStatement } from "./prepared-statement.ts";
+
+/** A client whose authentication is done. */
+export interface Client {
+  readonly socket: Duplex;
+  readonly user: string;
+  readonly database: string;
+  /** Settings from the startup packet, by lower-case name. */
+  readonly options: ReadonlyMap<string, string>;
+  readonly processId: number;
+  /** BackendKeyData, ready to send. */
+  readonly keyData: Buffer;
+  /** Bytes that arrived behind the startup packet. */
+  readonly rest: Buffer;
+}
+
+export class Session {
+  readonly host: SessionHost;
+  readonly client: Client;
+  readonly output: ClientOutput;
+  readonly transaction: SessionTransaction;
+  readonly catalog: DatabaseCatalog;
+  readonly context: ExecutionContext;
+  readonly messages: MessageQueue;
+  readonly reported: ReportedParameters;
+  readonly prepared = new Map<string, PreparedStatement>();
+  private readonly extended: ExtendedQuery;
+  /** Snapshot in use by the current statement. */
+  private currentSnapshot: Snapshot | undefined;
+  /** The search path resolved by the catalog node, for one state of settings and catalog. */
+  private resolvedPath: { settings: string; snapshot: Snapshot; schemas: readonly string[] } | undefined;
+  private ended = false;
+  private readonly onEnd: () => void;
+  /** Settings of the startup packet: what RESET goes back to. */
+  readonly startupSettings: SessionSettings;
+
+  constructor(host: SessionHost, client: Client, onEnd: () => void) {
+    this.host = host;
+    this.client = client;
+    this.onEnd = onEnd;
+    this.output = new ClientOutput(client.socket);
+    this.startupSettings = new SessionSettings(new Map(client.options));
+    this.transaction = new SessionTransaction(host.pools, host.commitLog, client.user, client.database, this.startupSettings);
+    this.catalog = host.catalogs.of(client.database);
+    this.context = {
+      pools: host.pools,
+      internalRole: host.internalRole,
+      transaction: this.transaction,
+      output: this.output,
+      computeNodes: host.computeNodes,
+      snapshot: () => this.snapshot(),
+      running: new Set(),
+      cancelled: false,
+    };
+    this.reported = new ReportedParameters(this);
+    this.extended = new ExtendedQuery(this);
+    this.messages = new MessageQueue(client.socket, (message) => this.handle(message), {
+      protocolError: (error) => this.fatal(error),
+      closed: () => this.end(),
+    });
+  }
+
+  /** Sends what follows AuthenticationOk and begins to serve. Throws (FATAL to the client) when the catalog node does not let the role in. */
+  async start(): Promise<void> {
+    await this.reported.sendAll();
+    this.output.push(this.client.keyData);
+    this.ready();
+    this.messages.start(this.client.rest);
+  }
+
+  /** A statement's text as a string of code points. Only UTF-8 (or plain ASCII) statements are understood. */
+  decode(text: Buffer): string {
+    const encoding = (this.transaction.settings.get("client_encoding") ?? "UTF8").toUpperCase().replace(/[-_]/g, "");
+    if (encoding !== "UTF8" && encoding !== "UNICODE" && encoding !== "SQLASCII" && text.some((byte) => byte >= 0x80))
+      throw pgError("0A000", `statements with other than ASCII characters are not supported under client_encoding ${encoding}`, {
+        hint: "SET client_encoding = 'UTF8'.",
+      });
+    return text.toString("utf8");
+  }
+
+  snapshot(): Snapshot {
+    if (this.currentSnapshot === undefined) throw new Error("no snapshot is loaded");
+    return this.currentSnapshot;
+  }
+
+  /** The catalog for the next statement: the newest, or the transaction's own after its DDL. */
+  async loadSnapshot(): Promise<Snapshot> {
+    if (!this.transaction.changedCatalog) {
+      const snapshot = this.catalog.snapshot();
+      this.currentSnapshot = snapshot instanceof Promise ? await snapshot : snapshot;
+    } else if (this.transactionSnapshot === undefined) {
+      const lease = await this.transaction.lease("catalog", true);
+      this.transactionSnapshot = await loadSnapshot(catalogQuery(lease.connection), this.client.database);
+      this.currentSnapshot = this.transactionSnapshot;
+    }
+    return this.snapshot();
+  }
+
+  private transactionSnapshot: Snapshot | undefined;
+
+  /** This session's transaction has changed the catalog: until it ends, it sees a catalog of its own. */
+  catalogChanged(): void {
+    this.transaction.changedCatalog = true;
+    this.transactionSnapshot = undefined;
+  }
+
+  /** After the end of a transaction that changed the catalog. */
+  catalogCommitted(): void {
+    this.transactionSnapshot = undefined;
+    this.catalog.invalidate();
+  }
+
+  /** Existing schemas of the search path, without pg_catalog and temporary ones. */
+  async searchPath(): Promise<readonly string[]> {
+    const settings = this.transaction.settings.key;
+    const snapshot = await this.loadSnapshot();
+    const known = this.resolvedPath;
+    if (known !== undefined && known.settings === settings && known.snapshot === snapshot) return known.schemas;
+    const { transaction } = this;
+    const lease = await (transaction.changedCatalog ? transaction.lease("catalog", false) : transaction.leaseApart("catalog"));
+    try {
+      const rows = await lease.connection.query("SELECT unnest(current_schemas(false))");
+      const schemas = rows.map((row) => row[0]!);
+      this.resolvedPath = { settings, snapshot, schemas };
+      return schemas;
+    } finally {
+      lease.release();
+    }
+  }
+
+  async planContext(parameterTypes: readonly number[]): Promise<PlanContext> {
+    return {
+      snapshot: await this.loadSnapshot(),
+      searchPath: await this.searchPath(),
+      parameterTypes,
+      transformNullEquals: this.transaction.settings.get("transform_null_equals") === "on",
+    };
+  }
+
+  private handle(message: ClientMessage): Promise<void> | void {
+    if (message.type === Frontend.query && !this.extended.skipping) return this.simpleQuery(message);
+    if (message.type === Frontend.terminate) return this.end();
+    return this.extended.handle(message);
+  }
+
+  private async simpleQuery(message: ClientMessage): Promise<void> {
+    const { buffer, start, end } = message;
+    this.context.cancelled = false;
+    this.extended.dropUnnamed();
+    try {
+      if (end <= start || buffer[end - 1] !== 0) throw pgError("08P01", "invalid string in message");
+      const zero = buffer.indexOf(0, start);
+      if (zero !== end - 1) throw pgError("08P01", "invalid message format");
+      const planned = await planQueryString(this, buffer.subarray(start, end - 1), [], false);
+      if (planned.length === 0) this.output.push(emptyQueryResponse);
+      else if (planned.length === 1) await this.runSimple(planned[0]!);
+      else await this.runSeveral(planned);
+    } catch (error) {
+      await this.fail(error);
+    }
+    this.ready();
+  }
+
+  /** The statements of one string are one transaction, unless they say otherwise (row S5). */
+  private async runSeveral(statements: readonly PlannedStatement[]): Promise<void> {
+    for (const { statement } of statements) {
+      if (this.transaction.kind === "none") this.transaction.begin("implicit", "BEGIN");
+      await this.runSimple(await planStatement(this, statement, [], false));
+    }
+    if (this.transaction.kind === "implicit") await this.commit();
+  }
+
+  private async runSimple(planned: PlannedStatement): Promise<void> {
+    const fields = planned.description?.fields;
+    await runStatement(this, planned, {
+      bind: undefined,
+      parameterTypes: [],
+      fields,
+      describe: true,
+      preface: fields === undefined ? undefined : rowDescription(fields, []),
+      rowsMax: 0,
+      portal: undefined,
+    });
+  }
+
+  /** Ends the transaction with COMMIT and makes its changes of the catalog known. */
+  async commit(): Promise<void> {
+    const changed = this.transaction.changedCatalog;
+    const settings = this.transaction.settings;
+    try {
+      await this.transaction.commit();
+    } finally {
+      if (changed) this.catalogCommitted();
+      if (settings !== this.transaction.settings) await this.reported.sendChanged();
+    }
+  }
+
+  async rollback(): Promise<void> {
+    const settings = this.transaction.settings;
+    this.transactionSnapshot = undefined;
+    await this.transaction.rollback();
+    if (settings !== this.transaction.settings) await this.reported.sendChanged();
+  }
+
+  /** Reports an error; the transaction is undone, or waits for the client's ROLLBACK. */
+  async fail(error: unknown): Promise<void> {
+    const pg = error instanceof PgError ? error : internalError(error);
+    if (this.transaction.kind === "implicit") await this.rollback();
+    else if (this.transaction.kind === "explicit") this.transaction.failed = true;
+    this.output.push(errorResponse(pg.fields));
+  }
+
+  ready(): void {
+    this.output.push(readyForQuery(this.transaction.status));
+    this.output.flush();
+  }
+
+  /** An error after which nothing can be understood any more. */
+  fatal(error: PgError): void {
+    if (this.ended) return;
+    this.output.push(errorResponse({ ...error.fields, severity: "FATAL" }));
+    this.output.end();
+    this.end();
+  }
+
+  /** Cancels what runs for this session, on all nodes. */
+  cancel(): void {
+    this.context.cancelled = true;
+    for (const running of this.context.running) void running.cancel();
+  }
+
+  get isEnded(): boolean {
+    return this.ended;
+  }
+
+  end(): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.messages.stop();
+    this.cancel();
+    this.extended.end();
+    this.transaction.abandon();
+    this.output.end();
+    this.onEnd();
+  }
+}
+
+function internalError(error: unknown): PgError {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return pgError("XX000", `internal error: ${error instanceof Error ? error.message : text}`, {
+    hint: "This is a defect of Pleiad; please report it with the statement.",
+    detail: text,
+  });
+}

@@ -1,0 +1,91 @@
+/**
+ * The durable record of decided distributed transactions, in pleiad.transaction_decision on the catalog node: a record
+ * there means commit, none means roll back. Names say whose they are, so that a stranger's prepared transaction is never touched.
+ */
+import { randomBytes } from "node:crypto";
+import type { BackendConnection } from "../backend/backend-connection.ts";
+import type { Pools } from "../backend/pool.ts";
+import { PgError } from "../errors/pg-error.ts";
+import { unknownOutcome, type CommitLog } from "./two-phase-commit.ts";
+
+/** All names of Pleiad's prepared transactions begin so. */
+export const NAME_PREFIX = "pleiad_2pc_";
+/** Decisions are kept in this database of the catalog node, whatever database the transaction is in. */
+export const DECISION_DATABASE = "postgres";
+const RETRY_MS = 500;
+
+export class CatalogCommitLog implements CommitLog {
+  private readonly pools: Pools;
+  private readonly internalRole: string;
+  /** Unique for this life of this coordinator. */
+  private readonly life = randomBytes(6).toString("hex");
+  private count = 0;
+  private ended = false;
+  private readonly forgettable: string[] = [];
+
+  constructor(pools: Pools, internalRole: string) {
+    this.pools = pools;
+    this.internalRole = internalRole;
+  }
+
+  nextName(): string {
+    return `${NAME_PREFIX}${this.life}_${++this.count}`;
+  }
+
+  async decide(name: string, database: string, nodes: readonly string[]): Promise<void> {
+    // Records that are not needed any more go with the next one: no extra commit for them.
+    const forget = this.forgettable.splice(0, 100);
+    const clean =
+      forget.length === 0 ? "" : `; DELETE FROM pleiad.transaction_decision WHERE gid IN (${forget.map((n) => `'${n}'`).join(", ")})`;
+    const list = nodes.map((node) => `"${node}"`).join(",");
+    const sql = `INSERT INTO pleiad.transaction_decision (gid, database, nodes) VALUES ('${name}', '${database.replaceAll("'", "''")}', '{${list.replaceAll("'", "''")}}')${clean}`;
+    const connection = await this.pools.take("catalog", this.internalRole, DECISION_DATABASE);
+    try {
+      await connection.query(sql);
+    } catch (error) {
+      if (connection.closed && error instanceof PgError) throw unknownOutcome(error);
+      throw error;
+    } finally {
+      this.pools.give(connection);
+    }
+  }
+
+  forget(name: string): void {
+    this.forgettable.push(name);
+  }
+
+  finishLater(name: string, database: string, nodes: readonly string[]): void {
+    const left = new Set(nodes);
+    const attempt = async (): Promise<void> => {
+      for (const node of left) {
+        try {
+          const connection = await this.pools.take(node, this.internalRole, database);
+          try {
+            await finish(connection, name, true);
+            left.delete(node);
+          } finally {
+            this.pools.give(connection);
+          }
+        } catch {
+          // The node is still away.
+        }
+      }
+      if (left.size === 0) this.forget(name);
+      else if (!this.ended) setTimeout(() => void attempt(), RETRY_MS).unref();
+    };
+    void attempt();
+  }
+
+  end(): void {
+    this.ended = true;
+  }
+}
+
+/** Ends a prepared transaction; one that is not there any more is done. */
+export async function finish(connection: BackendConnection, name: string, commit: boolean): Promise<void> {
+  try {
+    await connection.query(`${commit ? "COMMIT" : "ROLLBACK"} PREPARED '${name}'`);
+  } catch (error) {
+    if (!(error instanceof PgError) || error.code !== "42704") throw error;
+  }
+}

@@ -1,0 +1,306 @@
+/**
+ * The transaction of one client session over the nodes it has touched. A node joins when the first statement needs it:
+ * it gets the client's settings, its BEGIN and the savepoints that are open, in one message with the statement.
+ */
+import type { BackendConnection } from "../backend/backend-connection.ts";
+import type { Pools } from "../backend/pool.ts";
+import { PgError, pgError } from "../errors/pg-error.ts";
+import { query } from "../protocol/frontend-messages.ts";
+import { Backend, Status, type TransactionStatus } from "../protocol/message-types.ts";
+import { parseErrorFields } from "../protocol/error-response.ts";
+import type { SessionSettings } from "./settings.ts";
+import { commitInTwoPhases, type CommitLog } from "./two-phase-commit.ts";
+
+/** One node's part in the transaction. */
+export interface Participant {
+  readonly connection: BackendConnection;
+  /** It may have changed rows or definitions: it has a say in the commit. */
+  wrote: boolean;
+}
+
+export interface Savepoint {
+  readonly name: string;
+  readonly settings: SessionSettings;
+}
+
+/** A connection lent for one statement. */
+export interface Lease {
+  readonly connection: BackendConnection;
+  /** Set when something that was sent before the statement (settings, BEGIN) failed. */
+  preludeError: PgError | undefined;
+  /** Set while something that was sent before the statement is not answered yet: a statement that writes waits for it. */
+  prelude: Promise<void> | undefined;
+  release(): void;
+}
+
+export class SessionTransaction {
+  private readonly pools: Pools;
+  private readonly log: CommitLog;
+  readonly user: string;
+  readonly database: string;
+  /** What the client has set; SET changes it, the end of a transaction may take it back. */
+  settings: SessionSettings;
+  /** none: each statement stands alone; implicit: the statements of one query string or pipeline; explicit: BEGIN. */
+  kind: "none" | "implicit" | "explicit" = "none";
+  failed = false;
+  /** The client's BEGIN with its modes, for nodes that join later; SET TRANSACTION statements follow. */
+  private beginSql = "BEGIN";
+  private readonly participants = new Map<string, Participant>();
+  private savepoints: Savepoint[] = [];
+  private settingsAtBegin: SessionSettings;
+  /** Settings made with SET LOCAL go at the end even of a committed transaction: what remains then. */
+  private settingsAfterCommit: SessionSettings;
+  /** DDL ran in this transaction: the catalog as others see it is not the one it sees. */
+  changedCatalog = false;
+
+  constructor(pools: Pools, log: CommitLog, user: string, database: string, settings: SessionSettings) {
+    this.pools = pools;
+    this.log = log;
+    this.user = user;
+    this.database = database;
+    this.settings = settings;
+    this.settingsAtBegin = settings;
+    this.settingsAfterCommit = settings;
+  }
+
+  /** What ReadyForQuery says between statements. */
+  get status(): TransactionStatus {
+    if (this.kind !== "explicit") return Status.idle;
+    return this.failed ? Status.failed : Status.inTransaction;
+  }
+
+  get active(): boolean {
+    return this.kind !== "none";
+  }
+
+  get nodes(): readonly string[] {
+    return [...this.participants.keys()];
+  }
+
+  participant(node: string): Participant | undefined {
+    return this.participants.get(node);
+  }
+
+  begin(kind: "implicit" | "explicit", sql: string): void {
+    if (this.kind === "none") {
+      this.settingsAtBegin = this.settings;
+      this.settingsAfterCommit = this.settings;
+      this.beginSql = sql;
+    }
+    this.kind = kind;
+  }
+
+  /** The client's BEGIN, for AND CHAIN. */
+  get beginStatement(): string {
+    return this.beginSql;
+  }
+
+  /** SET TRANSACTION …: for the nodes that have joined at once (by the caller), and for those that join later. */
+  addToBegin(sql: string): void {
+    this.beginSql += `; ${sql}`;
+  }
+
+  /** SET changes what remains after COMMIT, SET LOCAL only what is in force until then. */
+  changeSettings(settings: SessionSettings, local: boolean, name?: string): void {
+    this.settings = settings;
+    if (this.kind === "none") {
+      this.settingsAtBegin = settings;
+      this.settingsAfterCommit = settings;
+    } else if (!local) {
+      this.settingsAfterCommit = name === undefined ? settings : this.settingsAfterCommit.with(name, settings.get(name));
+    }
+  }
+
+  /** A connection to `node` for one statement; in a transaction, the node's part of it. `writes`: the statement may change something there. */
+  lease(node: string, writes: boolean): Lease | Promise<Lease> {
+    if (this.kind === "none") {
+      const connection = this.pools.take(node, this.user, this.database);
+      if (connection instanceof Promise) return connection.then((c) => this.lend(c));
+      return this.lend(connection);
+    }
+    const joined = this.participants.get(node);
+    if (joined !== undefined) {
+      if (joined.connection.closed) throw this.lostNode(node);
+      joined.wrote ||= writes;
+      return { connection: joined.connection, preludeError: undefined, prelude: undefined, release: () => {} };
+    }
+    const connection = this.pools.take(node, this.user, this.database);
+    if (connection instanceof Promise) return connection.then((c) => this.join(node, c, writes));
+    return this.join(node, connection, writes);
+  }
+
+  /** A connection outside the transaction, with the client's settings: to describe statements, to combine intermediate results. */
+  leaseApart(node: string): Lease | Promise<Lease> {
+    const connection = this.pools.take(node, this.user, this.database);
+    if (connection instanceof Promise) return connection.then((c) => this.lend(c));
+    return this.lend(connection);
+  }
+
+  private lostNode(node: string): PgError {
+    return pgError("08006", `node "${node}" was lost during the transaction`, { hint: "Roll back and run the transaction again." });
+  }
+
+  private lend(connection: BackendConnection): Lease {
+    const lease: Lease = { connection, preludeError: undefined, prelude: undefined, release: () => this.pools.give(connection) };
+    this.applySettings(connection, lease);
+    return lease;
+  }
+
+  private join(node: string, connection: BackendConnection, writes: boolean): Lease {
+    const lease: Lease = { connection, preludeError: undefined, prelude: undefined, release: () => {} };
+    this.applySettings(connection, lease);
+    const savepoints = this.savepoints.map((s) => `; SAVEPOINT ${quoteName(s.name)}`).join("");
+    sendPrelude(connection, this.beginSql + savepoints, lease);
+    this.participants.set(node, { connection, wrote: writes });
+    return lease;
+  }
+
+  /** Puts the session's settings in force on a connection that has others; not awaited, the statement follows in the same stream. */
+  private applySettings(connection: BackendConnection, lease: Lease): void {
+    const key = this.settings.key;
+    if (connection.settingsKey === key) return;
+    connection.settingsKey = undefined;
+    sendPrelude(connection, this.settings.sql, lease, () => {
+      connection.settingsKey = key;
+    });
+  }
+
+  /** Runs SQL of Pleiad's own (SET, SAVEPOINT …) on every node that takes part. */
+  async onAll(sql: string): Promise<void> {
+    await Promise.all([...this.participants.values()].map((p) => p.connection.query(sql)));
+  }
+
+  savepoint(name: string): Promise<void> {
+    this.savepoints.push({ name, settings: this.settings });
+    return this.onAll(`SAVEPOINT ${quoteName(name)}`);
+  }
+
+  private findSavepoint(name: string): number {
+    const at = this.savepoints.findLastIndex((s) => s.name === name);
+    if (at < 0) throw pgError("3B001", `savepoint "${name}" does not exist`);
+    return at;
+  }
+
+  async release(name: string): Promise<void> {
+    const at = this.findSavepoint(name);
+    this.savepoints.length = at;
+    await this.onAll(`RELEASE SAVEPOINT ${quoteName(name)}`);
+  }
+
+  async rollbackTo(name: string): Promise<void> {
+    const at = this.findSavepoint(name);
+    this.savepoints.length = at + 1;
+    this.settings = this.savepoints[at]!.settings;
+    for (const [node, { connection }] of this.participants) if (connection.closed) throw this.lostNode(node);
+    await this.onAll(`ROLLBACK TO SAVEPOINT ${quoteName(name)}`);
+    this.failed = false;
+  }
+
+  /** Commits on every node, in two phases when several have written. Throws when nothing was committed, or 08007 when that is not known. */
+  async commit(): Promise<void> {
+    const participants = [...this.participants];
+    const writers = participants.filter(([, p]) => p.wrote);
+    try {
+      for (const [node, p] of participants) if (p.connection.closed && (p.wrote || writers.length === 0)) throw this.lostNode(node);
+      if (writers.length > 1) await commitInTwoPhases(this.log, writers.map(([node, p]) => ({ node, connection: p.connection })));
+      else for (const [, p] of writers) await commitAlone(p.connection);
+      // Nodes that were only read from have nothing to lose; deferred constraints have nothing to check there.
+      await Promise.all(participants.filter(([, p]) => !p.wrote && !p.connection.closed).map(([, p]) => p.connection.query("COMMIT")));
+    } catch (error) {
+      await this.rollbackParticipants();
+      this.end(this.settingsAtBegin);
+      throw error;
+    }
+    this.end(this.settingsAfterCommit);
+  }
+
+  async rollback(): Promise<void> {
+    await this.rollbackParticipants();
+    this.end(this.settingsAtBegin);
+  }
+
+  /** The client is gone or the session ends: whatever is under way on the servers is undone by dropping the connections. */
+  abandon(): void {
+    for (const { connection } of this.participants.values()) {
+      if (connection.depth > 0) connection.destroy("the client has gone");
+      else {
+        void connection.query("ROLLBACK").then(
+          () => {
+            connection.settingsKey = undefined;
+            this.pools.give(connection);
+          },
+          () => connection.destroy(),
+        );
+      }
+    }
+    this.participants.clear();
+    this.kind = "none";
+  }
+
+  private async rollbackParticipants(): Promise<void> {
+    await Promise.all(
+      [...this.participants.values()].map(async ({ connection }) => {
+        if (connection.closed || connection.status === Status.idle) return;
+        try {
+          await connection.query("ROLLBACK");
+        } catch {
+          connection.destroy("rollback failed");
+        }
+      }),
+    );
+  }
+
+  private end(settings: SessionSettings): void {
+    const changed = this.settings !== this.settingsAtBegin || settings !== this.settings;
+    for (const { connection } of this.participants.values()) {
+      if (changed) connection.settingsKey = undefined;
+      this.pools.give(connection);
+    }
+    this.participants.clear();
+    this.savepoints = [];
+    this.kind = "none";
+    this.failed = false;
+    this.changedCatalog = false;
+    this.beginSql = "BEGIN";
+    this.settings = settings;
+    this.settingsAtBegin = settings;
+    this.settingsAfterCommit = settings;
+  }
+}
+
+/** COMMIT of a single writer: when its answer is lost, nobody knows. */
+async function commitAlone(connection: BackendConnection): Promise<void> {
+  try {
+    await connection.query("COMMIT");
+  } catch (error) {
+    if (error instanceof PgError && !connection.closed) throw error;
+    throw pgError("08007", `the connection to node "${connection.server.name}" was lost during COMMIT: its outcome is not known`, {
+      hint: "Check whether the changes are there before running the transaction again.",
+    });
+  }
+}
+
+function sendPrelude(connection: BackendConnection, sql: string, lease: Lease, done?: () => void): void {
+  let failed = false;
+  lease.prelude = new Promise((resolve) => {
+    connection.send(query(sql), {
+      frame: (type, buffer, start, end) => {
+        if (type !== Backend.errorResponse) return;
+        failed = true;
+        lease.preludeError ??= new PgError(parseErrorFields(buffer, start + 5, end));
+      },
+      ready: () => {
+        if (!failed) done?.();
+        resolve();
+      },
+      lost: (error) => {
+        lease.preludeError ??= error;
+        resolve();
+      },
+    });
+  });
+}
+
+function quoteName(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}

@@ -1,0 +1,68 @@
+/**
+ * The settings of a client's session (SET, startup options), and the SQL that puts them in force on a backend
+ * connection. Immutable: a change makes a new object, so a transaction can go back to what was before.
+ */
+import { createHash } from "node:crypto";
+
+export class SessionSettings {
+  /** Values by lower-case name, in the form that set_config() takes. "role" and "session_authorization" are among them. */
+  readonly values: ReadonlyMap<string, string>;
+  private cachedKey: string | undefined;
+  private cachedSql: string | undefined;
+
+  constructor(values: ReadonlyMap<string, string>) {
+    this.values = values;
+  }
+
+  get(name: string): string | undefined {
+    return this.values.get(name);
+  }
+
+  with(name: string, value: string | undefined): SessionSettings {
+    if (this.values.get(name) === value) return this;
+    const values = new Map(this.values);
+    if (value === undefined) values.delete(name);
+    else values.set(name, value);
+    return new SessionSettings(values);
+  }
+
+  /** The same without role and session authorization: for connections of Pleiad's own role. */
+  withoutIdentity(): SessionSettings {
+    return this.with("role", undefined).with("session_authorization", undefined);
+  }
+
+  /** Equal keys: equal settings. The empty settings have the empty key. */
+  get key(): string {
+    if (this.cachedKey === undefined) {
+      const entries = [...this.values].sort(([a], [b]) => (a < b ? -1 : 1));
+      this.cachedKey = entries.length === 0 ? "" : createHash("sha256").update(JSON.stringify(entries)).digest("base64");
+    }
+    return this.cachedKey;
+  }
+
+  /** SQL that turns any session on a server into one with exactly these settings. */
+  get sql(): string {
+    if (this.cachedSql === undefined) {
+      // Identity first: RESET ALL leaves role and session authorization alone, and the rest is set with the client's rights.
+      const parts = ["SET SESSION AUTHORIZATION DEFAULT", "RESET ALL"];
+      const calls: string[] = [];
+      let identity: string[] = [];
+      for (const [name, value] of this.values) {
+        if (name === "session_authorization") identity = [`SET SESSION AUTHORIZATION ${literal(value)}`, ...identity];
+        else if (name === "role") identity = [...identity, value === "none" ? "SET ROLE NONE" : `SET ROLE ${literal(value)}`];
+        else calls.push(`pg_catalog.set_config(${literal(name)}, ${literal(value)}, false)`);
+      }
+      if (calls.length > 0) parts.push(`SELECT ${calls.join(", ")}`);
+      this.cachedSql = [...parts, ...identity].join("; ");
+    }
+    return this.cachedSql;
+  }
+}
+
+/** A string literal that means the same whatever standard_conforming_strings says: E'' when a backslash is in it. */
+function literal(value: string): string {
+  const quoted = `'${value.replaceAll("'", "''").replaceAll("\\", "\\\\")}'`;
+  return value.includes("\\") ? ` E${quoted}` : quoted;
+}
+
+export const NO_SETTINGS = new SessionSettings(new Map());

@@ -1,0 +1,68 @@
+/**
+ * Commit of a transaction that has written on several nodes. All prepare; then the decision is made durable on the
+ * catalog node; from then on the transaction is committed, whatever happens, and the nodes are told. A crash before
+ * the decision leaves prepared transactions without a record: recovery.ts rolls them back; after it, commits them.
+ */
+import type { BackendConnection } from "../backend/backend-connection.ts";
+import { PgError, pgError } from "../errors/pg-error.ts";
+
+export interface CommitParticipant {
+  readonly node: string;
+  readonly connection: BackendConnection;
+}
+
+/** Where decisions are kept, and who finishes what could not be finished at once. */
+export interface CommitLog {
+  /** A name for the transaction's parts: ours, unique over all coordinators and restarts, at most 199 bytes. */
+  nextName(): string;
+  /** Makes the decision to commit durable. Throws when it is certain that it is not, 08007 when nobody knows. */
+  decide(name: string, database: string, nodes: readonly string[]): Promise<void>;
+  /** Every node has committed: the record may go. */
+  forget(name: string): void;
+  /** These nodes could not be told; their prepared transactions are committed as soon as they can be. */
+  finishLater(name: string, database: string, nodes: readonly string[]): void;
+}
+
+export async function commitInTwoPhases(log: CommitLog, participants: readonly CommitParticipant[]): Promise<void> {
+  const name = log.nextName();
+  const database = participants[0]!.connection.database;
+  const prepared = await Promise.allSettled(participants.map((p) => p.connection.query(`PREPARE TRANSACTION '${name}'`)));
+  const refused = prepared.find((r) => r.status === "rejected");
+  if (refused !== undefined) {
+    await undo(log, name, database, participants);
+    throw refused.reason;
+  }
+  try {
+    await log.decide(name, database, participants.map((p) => p.node));
+  } catch (error) {
+    if (error instanceof PgError && error.code === "08007") throw error;
+    await undo(log, name, database, participants);
+    throw error;
+  }
+  const committed = await Promise.allSettled(participants.map((p) => p.connection.query(`COMMIT PREPARED '${name}'`)));
+  const late = participants.filter((_, i) => committed[i]!.status === "rejected");
+  if (late.length === 0) log.forget(name);
+  else log.finishLater(name, database, late.map((p) => p.node));
+}
+
+/** Rolls back what was prepared; a node that cannot be told is left to recovery, which finds no record and does the same. */
+async function undo(log: CommitLog, name: string, database: string, participants: readonly CommitParticipant[]): Promise<void> {
+  await Promise.all(
+    participants.map(async ({ connection }) => {
+      if (connection.closed) return;
+      try {
+        await connection.query(connection.status === 0x49 ? `ROLLBACK PREPARED '${name}'` : "ROLLBACK");
+      } catch (error) {
+        // 42704: it never was prepared here (PREPARE itself failed and ended the transaction).
+        if (!(error instanceof PgError) || error.code !== "42704") connection.destroy("rollback failed");
+      }
+    }),
+  );
+}
+
+/** For messages: what the client reads when the decision's own fate is unknown. */
+export function unknownOutcome(cause: PgError): PgError {
+  return pgError("08007", `the outcome of the transaction is not known: ${cause.message}`, {
+    hint: "It is finished in the background, all or nothing; check whether the changes are there before running it again.",
+  });
+}
