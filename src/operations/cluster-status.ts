@@ -76,7 +76,7 @@ export async function clusterStatus(config: PleiadConfig): Promise<ClusterStatus
       state: runs ? file.status : "down",
       pid: runs ? file.pid : undefined,
       restarts: state?.servers.find((server) => server.name === instance.name)?.restarts ?? 0,
-      socketDirectory: paths.sockets,
+      socketDirectory: instance.socketDirectory,
       port: instance.port,
     };
   });

@@ -37,14 +37,23 @@ function logTail(path: string, from: number): string {
   }
 }
 
+/**
+ * Lock files of a dead server. PostgreSQL judges them by process id alone, and takes a zombie, or another process that was given the
+ * id, for the server. The caller has made sure that no process runs on this PGDATA.
+ */
+function removeLocks(instance: Instance): void {
+  const socket = join(instance.socketDirectory, `.s.PGSQL.${instance.port}`);
+  for (const path of [join(instance.pgdata, "postmaster.pid"), socket, `${socket}.lock`])
+    rmSync(path, { force: true });
+}
+
 /** Starts the server and returns once clients may connect. */
 export async function startInstance(
   instance: Instance,
   binaries: PostgresBinaries,
   user: RunUser,
 ): Promise<InstanceProcess> {
-  // That of a dead server whose process id was given to another process would keep the server from starting.
-  rmSync(join(instance.pgdata, "postmaster.pid"), { force: true });
+  removeLocks(instance);
   const log = openSync(instance.log, "a", 0o640);
   const logStart = fstatSync(log).size;
   let child: ChildProcess;

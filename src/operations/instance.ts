@@ -9,6 +9,7 @@ export interface Instance {
   readonly kind: Server["kind"];
   /** Names its socket, `.s.PGSQL.<port>`; no TCP port is opened. */
   readonly port: number;
+  readonly socketDirectory: string;
   readonly pgdata: string;
   /** In memory: gone after a restart of the machine, and then made anew. */
   readonly volatile: boolean;
@@ -29,6 +30,7 @@ export function planInstances(
       name,
       kind,
       port: firstPort[kind] + n,
+      socketDirectory: paths.sockets,
       pgdata: join(volatile ? paths.memory : paths.instances, name),
       volatile,
       log: join(paths.logs, `${name}.log`),
@@ -41,6 +43,6 @@ export function planInstances(
   ];
 }
 
-export function serverOf(instance: Instance, paths: ClusterPaths): Server {
-  return { name: instance.name, kind: instance.kind, host: paths.sockets, port: instance.port };
+export function serverOf(instance: Instance): Server {
+  return { name: instance.name, kind: instance.kind, host: instance.socketDirectory, port: instance.port };
 }

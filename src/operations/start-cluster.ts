@@ -201,7 +201,7 @@ export async function startCluster(
     for (const instance of instances) configure(site, instance);
     const started = await startServers(site, instances, options.signal);
     const topology: Topology = {
-      servers: instances.map((instance) => serverOf(instance, paths)),
+      servers: instances.map((instance) => serverOf(instance)),
       internalRole,
     };
 
@@ -238,7 +238,7 @@ export async function startCluster(
             name: instance.name,
             kind: instance.kind,
             pid: server?.pid(),
-            socketDirectory: paths.sockets,
+            socketDirectory: instance.socketDirectory,
             port: instance.port,
             pgdata: instance.pgdata,
             restarts: server?.restarts() ?? 0,

@@ -75,7 +75,7 @@ export async function startPlainPostgres(options: PlainPostgresOptions = {}): Pr
     writeFileSync(join(pgdata, "pg_hba.conf"), "host all all 127.0.0.1/32 trust\n");
     const log = join(directory, "log");
     const server = await startInstance(
-      { name: "plain", kind: "data", port, pgdata, volatile: false, log },
+      { name: "plain", kind: "data", port, socketDirectory: directory, pgdata, volatile: false, log },
       binaries,
       user,
     );
