@@ -168,9 +168,9 @@ export function loadConfig(inputs: ConfigInputs): LoadedConfig {
   const flags = readFlags(inputs.flags);
   const environment = readEnvironment(inputs.environment, warnings);
   const named = inputs.file ?? inputs.environment["PLEIAD_CONFIG"];
-  const data = getPath(flags, "data") ?? getPath(environment, "data") ?? defaultDataDirectory();
-  const file =
-    named ?? ["pleiad.yaml", join(String(data), "pleiad.yaml")].find((candidate) => existsSync(candidate));
+  const said = getPath(flags, "data") ?? getPath(environment, "data");
+  const data = typeof said === "string" ? said : defaultDataDirectory();
+  const file = named ?? ["pleiad.yaml", join(data, "pleiad.yaml")].find((candidate) => existsSync(candidate));
   const fromFile = file === undefined ? {} : readFile(file);
   const layers: [ConfigSource, Tree][] = [
     ["flag", flags],

@@ -26,7 +26,7 @@ export function nearestKey(written: string, known: readonly string[]): string | 
   let best: string | undefined;
   let bestDistance = Infinity;
   for (const key of known) {
-    const distance = editDistance(wanted, key);
+    const distance = editDistance(wanted, spelled(key));
     if (distance < bestDistance) [best, bestDistance] = [key, distance];
   }
   if (bestDistance <= Math.max(1, Math.floor(wanted.length / 3))) return best;

@@ -32,8 +32,8 @@ const ranks: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 }
 
 const secretName = /pass(word|wd|phrase)?$|secret|verifier|private|^key$/i;
 const secretInText = [
-  // PASSWORD 'x', password => 'x', and the form of a connection string.
-  /(\bpassword\b\s*(?:=>|=|:)?\s*)('(?:[^']|'')*'|"[^"]*")/gi,
+  // PASSWORD 'x' in each way to quote in SQL, password => 'x', and the form of a connection string.
+  /(\bpassword\b\s*(?:=>|=|:)?\s*)(?:(?:e|u&)?'(?:[^'\\]|''|\\.)*'|"[^"]*"|\$(\w*)\$[\s\S]*?\$\2\$)/gi,
   /(\bpassword=)([^\s'"&]+)/gi,
   /(\w+:\/\/[^\s:/@]+:)([^\s@/]+)(?=@)/g,
   /(SCRAM-SHA-256\$)[^\s'"]+/g,
@@ -65,7 +65,8 @@ function line(format: LogOptions["format"], level: LogLevel, message: string, fi
     ([name, value]) =>
       ` ${name}=${typeof value === "string" && !/[\s"=]/.test(value) ? value : JSON.stringify(value)}`,
   );
-  return `${time} ${level.toUpperCase().padEnd(5)} ${withoutSecrets(message)}${shown.join("")}\n`;
+  const oneLine = withoutSecrets(message).replaceAll("\n", "\\n");
+  return `${time} ${level.toUpperCase().padEnd(5)} ${oneLine}${shown.join("")}\n`;
 }
 
 /** Appends to a file and keeps `oldFilesMax` earlier ones. */

@@ -77,11 +77,20 @@ export async function createTemplate(
   const making = template + unfinishedSuffix;
   rmSync(making, { recursive: true, force: true });
   const options = [
-    ...["-D", making, "-U", clientRole, "--encoding=UTF8", "--no-sync", "--no-instructions"],
-    ...["--auth=peer", ...localeOptions(locale, binaries.major)],
+    "-D",
+    making,
+    "-U",
+    clientRole,
+    "--encoding=UTF8",
+    "--no-sync",
+    "--no-instructions",
+    "--auth=peer",
   ];
   try {
-    await run(join(binaries.directory, "initdb"), options, { ...user.identity, cwd: "/" });
+    await run(join(binaries.directory, "initdb"), [...options, ...localeOptions(locale, binaries.major)], {
+      ...user.identity,
+      cwd: "/",
+    });
   } catch (error) {
     throw failure("initdb", error);
   }

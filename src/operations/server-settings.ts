@@ -53,12 +53,12 @@ function ofKind(instance: Instance, server: PleiadConfig["server"]): Record<stri
 export const settingsFile = "pleiad.conf";
 
 /** Content of `pleiad.conf`, which `postgresql.conf` includes last. */
-export function settingsText(instance: Instance, server: PleiadConfig["server"], sockets: string): string {
+export function settingsText(instance: Instance, server: PleiadConfig["server"]): string {
   const settings: Record<string, Value> = {
     cluster_name: `pleiad/${instance.name}`,
     listen_addresses: "",
     port: instance.port,
-    unix_socket_directories: sockets,
+    unix_socket_directories: instance.socketDirectory,
     unix_socket_permissions: "0700",
     max_connections: server.max_connections,
     max_prepared_transactions: server.max_connections,

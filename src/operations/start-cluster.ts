@@ -126,7 +126,7 @@ function configure(site: Site, instance: Instance): void {
   const { config, paths, user, binaries } = site;
   const access = accessTexts(binaries.major, [userInfo().username, user.name]);
   const files = {
-    [settingsFile]: settingsText(instance, config.server, paths.sockets),
+    [settingsFile]: settingsText(instance, config.server),
     "pg_hba.conf": access.hba,
     "pg_ident.conf": access.ident,
   };

@@ -87,7 +87,11 @@ async function launch(options: TestClusterOptions, data: string, port: number): 
   const settings = { "server.fsync": "false", "log.level": "debug", ...options.set };
   const args = [
     ...pleiadCommand(options.build),
-    ...["up", "--foreground", "--json", "--data", data, "--port", String(port)],
+    "up",
+    "--foreground",
+    "--json",
+    `--data=${data}`,
+    `--port=${port}`,
     ...(options.dataNodes === undefined ? [] : ["--data-nodes", String(options.dataNodes)]),
     ...(options.computeNodes === undefined ? [] : ["--compute-nodes", String(options.computeNodes)]),
     ...Object.entries(settings).flatMap(([key, value]) => ["--set", `${key}=${value}`]),
