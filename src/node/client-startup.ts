@@ -202,7 +202,5 @@ function checkStartup(startup: StartupPacket): void {
   if (startup.user === "") throw pgError("28000", "no PostgreSQL user name specified in startup packet");
   const { replication } = startup;
   if (replication === undefined || /^(false|off|no|0|f|n)$/i.test(replication)) return;
-  throw pgError("0A000", "replication connections are not supported", {
-    hint: "Connect to a data node's own server for streaming or logical replication.",
-  });
+  throw pgError("0A000", "replication connections are not supported");
 }
