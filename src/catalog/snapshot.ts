@@ -70,6 +70,10 @@ export interface Column {
   readonly collation: string | undefined;
   /** False for a nondeterministic collation: equal values may have different bytes. */
   readonly deterministicCollation: boolean;
+  /** atttypmod: the length or precision that the type was given; -1 or absent: none. */
+  readonly typeModifier?: number;
+  /** True when strings of the column are ordered by their bytes (C, C.UTF-8 of the builtin provider): they can be compared here. */
+  readonly byteOrder?: boolean;
   readonly notNull: boolean;
   /** pg_get_expr of the default with an empty search_path; for generated columns too. */
   readonly defaultExpression: string | undefined;
@@ -92,7 +96,15 @@ export interface Relation {
   readonly oid: number;
   readonly schema: string;
   readonly name: string;
-  readonly kind: "table" | "partitioned table" | "view" | "materialized view" | "sequence" | "foreign table" | "composite type" | "other";
+  readonly kind:
+    | "table"
+    | "partitioned table"
+    | "view"
+    | "materialized view"
+    | "sequence"
+    | "foreign table"
+    | "composite type"
+    | "other";
   /** Owner role name: views read with its rights. */
   readonly owner: string;
   readonly columns: readonly Column[];
