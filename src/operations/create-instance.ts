@@ -10,6 +10,7 @@ import { OperationError } from "./operation-error.ts";
 import type { PostgresBinaries } from "./postgres-binaries.ts";
 import type { RunUser } from "./run-user.ts";
 import { settingsFile } from "./server-settings.ts";
+import { renewSystemIdentifier } from "./system-identifier.ts";
 
 const run = promisify(execFile);
 
@@ -130,6 +131,7 @@ export async function createInstance(
   rmSync(making, { recursive: true, force: true });
   try {
     await run("cp", ["-R", "-p", template, making], { ...user.identity, cwd: "/" });
+    renewSystemIdentifier(making);
     if (sync) {
       const options = ["--sync-only", "-D", making];
       await run(join(binaries.directory, "initdb"), options, { ...user.identity, cwd: "/" });

@@ -249,6 +249,7 @@ export async function startCluster(
         endRotation();
         await stopInReverse(servers);
         rmSync(paths.state, { force: true });
+        rmSync(paths.sockets, { recursive: true, force: true });
         lock.release();
       },
     };

@@ -73,6 +73,18 @@ describe("a cluster of two data nodes and a compute node", () => {
     });
   });
 
+  test("no server takes another one's WAL or backup for its own", async () => {
+    const identifiers = new Set<unknown>();
+    for (const { name } of cluster.state().servers) {
+      const rows = await queryServer(
+        cluster.server(name),
+        "SELECT system_identifier FROM pg_control_system()",
+      );
+      identifiers.add(rows[0]!["system_identifier"]);
+    }
+    expect(identifiers.size).toBe(4);
+  });
+
   test("a second start on the same data directory is refused and names the first one's process", async () => {
     const second = await pleiad("up", "--data", cluster.data);
     expect(second.code).toBe(1);
