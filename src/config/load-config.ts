@@ -140,7 +140,7 @@ function merge(under: Tree, over: Tree): Tree {
 }
 
 /** Where the data lies when nobody says so. */
-export function defaultDataDirectory(): string {
+function defaultDataDirectory(): string {
   return process.getuid?.() === 0 ? "/var/lib/pleiad" : join(homedir(), ".local", "share", "pleiad");
 }
 

@@ -1,10 +1,11 @@
 /**
  * Making a PGDATA: initdb runs once, into the template; every instance is a copy of it. All of it is done under another name and
- * renamed at the end, so that a PGDATA is there whole or not at all.
+ * renamed at the end, so that a PGDATA is there whole or not at all. Programs run in the directory that they work in: by that a later
+ * start finds those that outlived a killed one.
  */
 import { execFile, spawn } from "node:child_process";
 import { appendFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { OperationError } from "./operation-error.ts";
 import type { PostgresBinaries } from "./postgres-binaries.ts";
@@ -54,7 +55,7 @@ function runSingleUser(
     const options = ["--single", "-D", pgdata, "-F", "-c", "exit_on_error=true", "postgres"];
     const child = spawn(join(binaries.directory, "postgres"), options, {
       ...user.identity,
-      cwd: "/",
+      cwd: dirname(pgdata),
       stdio: ["pipe", "ignore", "pipe"],
     });
     let output = "";
@@ -90,7 +91,7 @@ export async function createTemplate(
   try {
     await run(join(binaries.directory, "initdb"), [...options, ...localeOptions(locale, binaries.major)], {
       ...user.identity,
-      cwd: "/",
+      cwd: dirname(making),
     });
   } catch (error) {
     throw failure("initdb", error);
@@ -130,11 +131,11 @@ export async function createInstance(
   const making = pgdata + unfinishedSuffix;
   rmSync(making, { recursive: true, force: true });
   try {
-    await run("cp", ["-R", "-p", template, making], { ...user.identity, cwd: "/" });
+    await run("cp", ["-R", "-p", template, making], { ...user.identity, cwd: dirname(making) });
     renewSystemIdentifier(making);
     if (sync) {
       const options = ["--sync-only", "-D", making];
-      await run(join(binaries.directory, "initdb"), options, { ...user.identity, cwd: "/" });
+      await run(join(binaries.directory, "initdb"), options, { ...user.identity, cwd: dirname(making) });
     }
   } catch (error) {
     throw failure(`copying ${template} to ${pgdata}`, error);

@@ -51,20 +51,21 @@ function observeInstance({ name, pgdata, volatile }: Instance): InstanceObservat
   return { name, exists: found !== undefined, volatile, major: readMarker(pgdata)?.major, uid: found?.uid };
 }
 
-/** Every place where an instance of this data directory may run. */
+/** Every place where a process of this data directory may run: a server, or a program that a killed start left at work. */
 export function possiblePgdatas(paths: ClusterPaths, size: ClusterSize): string[] {
   const record = readRecord(paths.record);
   const places = instancesOf(record, size, paths).map((instance) => instance.pgdata);
-  return [...new Set([...places, paths.template, paths.template + unfinishedSuffix])];
+  const making = [paths.instances, paths.memory, join(paths.instances, `template${unfinishedSuffix}`)];
+  return [...new Set([...places, ...making])];
 }
 
 export function observeDataDirectory(paths: ClusterPaths, size: ClusterSize): DataDirectoryObservation {
   const record = readRecord(paths.record);
   const memoryUsable = existsSync(memoryRoot);
   const actual = record ?? size;
-  const unfinished = [paths.template, ...entriesOf(paths.instances), ...entriesOf(paths.memory)]
-    .map((path) => (path === paths.template ? path + unfinishedSuffix : path))
-    .filter((path) => path.endsWith(unfinishedSuffix) && existsSync(path));
+  const unfinished = [...entriesOf(paths.instances), ...entriesOf(paths.memory)].filter((path) =>
+    path.endsWith(unfinishedSuffix),
+  );
   return {
     record,
     instances: new Map(

@@ -6,6 +6,9 @@ import { startTimeOf } from "./process-identity.ts";
 
 const deletedSuffix = " (deleted)";
 
+/** Servers, and the programs that make a PGDATA. */
+const commands = new Set(["postgres", "initdb", "cp"]);
+
 /** Every process of a PostgreSQL server has its PGDATA as working directory; a dead postmaster's children too. */
 function processesByDirectory(): Map<string, number[]> {
   const found = new Map<string, number[]>();
@@ -19,7 +22,7 @@ function processesByDirectory(): Map<string, number[]> {
     try {
       const cwd = readlinkSync(`/proc/${entry}/cwd`);
       const command = readFileSync(`/proc/${entry}/comm`, "latin1").trim();
-      if (command !== "postgres") continue;
+      if (!commands.has(command)) continue;
       const directory = cwd.endsWith(deletedSuffix) ? cwd.slice(0, -deletedSuffix.length) : cwd;
       found.set(directory, [...(found.get(directory) ?? []), Number(entry)]);
     } catch {

@@ -1,25 +1,11 @@
 /** A1: starting, stopping and surviving the sudden death of any process. */
-import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { pleiad } from "./pleiad-command.ts";
 import { queryServer } from "./server-query.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
-import { cleanEnvironment, pleiadCommand, startTestCluster, type TestCluster } from "./test-cluster.ts";
-
-const run = promisify(execFile);
-
-async function pleiad(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const command = [...pleiadCommand(), ...args];
-  try {
-    const { stdout, stderr } = await run(process.execPath, command, { env: cleanEnvironment() });
-    return { code: 0, stdout, stderr };
-  } catch (error) {
-    const failure = error as { code: number; stdout: string; stderr: string };
-    return { code: failure.code, stdout: failure.stdout, stderr: failure.stderr };
-  }
-}
+import { startTestCluster, type TestCluster } from "./test-cluster.ts";
 
 async function expectMark(cluster: TestCluster, servers = ["catalog", "dn1", "dn2", "cn1"]): Promise<void> {
   for (const name of servers) {
