@@ -7,6 +7,8 @@
 /** HASH_PARTITION_SEED, 0x7A5B22367996DCFD. */
 const SEED_HIGH = 0x7a5b2236;
 const SEED_LOW = 0x7996dcfd;
+/** What a type answers for values that it does not hash (float zero). */
+export const SEED: Readonly<Hash64> = { high: SEED_HIGH, low: SEED_LOW };
 
 /** hash_combine64's constant, 0x49a0f4dd15e5a8e3. */
 const COMBINE_HIGH = 0x49a0f4dd;
