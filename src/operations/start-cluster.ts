@@ -11,6 +11,7 @@ import { clusterPaths, type ClusterPaths } from "./cluster-paths.ts";
 import { writeRecord, type RunningServer } from "./cluster-record.ts";
 import { createInstance, createTemplate, internalRole } from "./create-instance.ts";
 import { takeLock } from "./data-directory-lock.ts";
+import { installMetadata } from "./install-metadata.ts";
 import { planInstances, serverOf, type Instance } from "./instance.ts";
 import { startInstance, type InstanceProcess } from "./instance-process.ts";
 import { keepLogsSmall } from "./log-rotation.ts";
@@ -46,8 +47,6 @@ export interface StartOptions {
   readonly log: Log;
   /** Aborted: the start ends at its next step, and what already runs is stopped. */
   readonly signal?: AbortSignal;
-  /** The first start of this cluster: its servers run, its clients wait. When it fails the next start begins from nothing. */
-  readonly onFirstStart?: (topology: Topology) => Promise<void>;
 }
 
 /** What the steps of a start need to know. */
@@ -208,7 +207,7 @@ export async function startCluster(
     if (plan.firstStart) {
       try {
         progress.step("installing the catalog");
-        await options.onFirstStart?.(topology);
+        await installMetadata(topology);
         writeRecord(paths.record, { format: 1, state: "made", ...plan.size, pgMajor: binaries.major });
       } catch (error) {
         await Promise.all(started.map((server) => server.stop()));
