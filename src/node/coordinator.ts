@@ -3,23 +3,25 @@
  * object made here; a process may hold several coordinators.
  */
 import net from "node:net";
+import { join } from "node:path";
 import { Pools } from "../backend/pool.ts";
 import type { PleiadConfig } from "../config/schema.ts";
 import type { Topology } from "../config/topology.ts";
 import { PgError, pgError } from "../errors/pg-error.ts";
 import type { Log } from "../observe/log.ts";
 import { backendKeyData } from "../protocol/backend-messages.ts";
-import { errorResponse } from "../protocol/error-response.ts";
 import { DatabaseCatalogs } from "../session/database-catalog.ts";
 import type { SessionHost } from "../session/host.ts";
 import { Session } from "../session/session.ts";
 import { initializeParser } from "../sql/parse.ts";
 import { CatalogCommitLog } from "../transaction/commit-log.ts";
 import { recoverPrepared } from "../transaction/recovery.ts";
+import { loadCertificate, ownCertificate } from "../security/certificate.ts";
+import { HostRules } from "../security/host-rules.ts";
 import { CancelRegistry } from "./cancel-registry.ts";
-import { startClient, type StartupOptions } from "./client-startup.ts";
-import { roleVerifiers } from "./role-verifiers.ts";
-import { startupOptions } from "./startup-options.ts";
+import { refuseClient, startClient, type StartupOptions } from "./client-startup.ts";
+import { clusterSecret, roleLogins } from "./role-logins.ts";
+import { serverTls } from "./server-tls.ts";
 
 export interface CoordinatorOptions {
   readonly topology: Topology;
@@ -41,8 +43,12 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
   const { topology, config, log } = options;
   await initializeParser();
   const recovered = await recoverPrepared(topology);
-  if (recovered.committed + recovered.rolledBack > 0) log.info("finished what a crash left prepared", { ...recovered });
-  const pools = new Pools(topology.servers, { perServerMax: config.pool.per_node, waitMsMax: POOL_WAIT_MS_MAX });
+  if (recovered.committed + recovered.rolledBack > 0)
+    log.info("finished what a crash left prepared", { ...recovered });
+  const pools = new Pools(topology.servers, {
+    perServerMax: config.pool.per_node,
+    waitMsMax: POOL_WAIT_MS_MAX,
+  });
   const commitLog = new CatalogCommitLog(pools, topology.internalRole);
   const host: SessionHost = {
     pools,
@@ -55,18 +61,26 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
   };
   const cancels = new CancelRegistry();
   const sessions = new Set<Session>();
-  const startup: StartupOptions = await startupOptions(config, roleVerifiers(topology));
+  const startup: StartupOptions = {
+    tls: await clientTls(config),
+    rules: new HostRules(
+      config.authentication.map((rule) => ({ ...rule, tls: config.tls.mode === "require" ? "require" : "any" })),
+    ),
+    lookupVerifier: roleLogins(pools, topology.internalRole),
+    fakeVerifierSecret: await clusterSecret(pools, topology.internalRole),
+    refused: (address, reason) => log.info("a client was not let in", { address, reason }),
+  };
 
   const accept = async (socket: net.Socket): Promise<void> => {
-    socket.setNoDelay(true);
     const client = await startClient(socket, startup);
     if (client === undefined) return;
     if (client.kind === "cancel") {
       cancels.cancel(client.pid, client.key);
-      socket.end();
+      client.socket.end();
       return;
     }
-    if (sessions.size >= config.max_client_connections) throw pgError("53300", "sorry, too many clients already");
+    if (sessions.size >= config.max_client_connections)
+      throw pgError("53300", "sorry, too many clients already");
     const registration = cancels.register(client.protocolMinor, () => session.cancel());
     const session = new Session(
       host,
@@ -92,12 +106,11 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     }
   };
 
-  const server = net.createServer({ pauseOnConnect: false }, (socket) => {
-    socket.on("error", () => socket.destroy());
+  const server = net.createServer((socket) => {
     accept(socket).catch((error: unknown) => {
-      const fields = error instanceof PgError ? error.fields : { severity: "FATAL", code: "XX000", message: "internal error during connection start" };
       if (!(error instanceof PgError)) log.error("a client could not be accepted", { error: String(error) });
-      socket.end(errorResponse({ ...fields, severity: "FATAL" }));
+      const fields = error instanceof PgError ? error.fields : { code: "XX000", message: "internal error at the start of the session" };
+      refuseClient(socket, new PgError({ ...fields, severity: "FATAL" }));
     });
   });
   await new Promise<void>((resolve, reject) => {
@@ -113,10 +126,18 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     port: address.port,
     close: async () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      for (const session of sessions) session.fatal(pgError("57P01", "terminating connection due to administrator command"));
+      for (const session of sessions)
+        session.fatal(pgError("57P01", "terminating connection due to administrator command"));
       await closed;
       commitLog.end();
       pools.end();
     },
   };
+}
+
+async function clientTls(config: PleiadConfig): Promise<StartupOptions["tls"]> {
+  const { mode, certificate, key } = config.tls;
+  if (mode === "off") return undefined;
+  if (certificate !== undefined && key !== undefined) return serverTls(await loadCertificate(certificate, key));
+  return serverTls(await ownCertificate(join(config.data, "tls"), [config.host, "localhost"]));
 }

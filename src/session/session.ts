@@ -7,7 +7,7 @@ import { PgError, pgError } from "../errors/pg-error.ts";
 import type { Snapshot } from "../catalog/snapshot.ts";
 import { loadSnapshot } from "../catalog/load-snapshot.ts";
 import { ClientOutput } from "../execute/client-output.ts";
-import type { ExecutionContext } from "../execute/run.ts";
+import type { ExecutionContext, Outcome, Run } from "../execute/run.ts";
 import type { PlanContext } from "../plan/plan-read.ts";
 import { emptyQueryResponse, readyForQuery, rowDescription } from "../protocol/backend-messages.ts";
 import { errorResponse } from "../protocol/error-response.ts";
@@ -193,6 +193,11 @@ export class Session {
       await this.runSimple(await planStatement(this, statement, [], false));
     }
     if (this.transaction.kind === "implicit") await this.commit();
+  }
+
+  /** For statements that run others (EXECUTE). */
+  runPlanned(planned: PlannedStatement, run: Run): Promise<Outcome> {
+    return runStatement(this, planned, run);
   }
 
   private async runSimple(planned: PlannedStatement): Promise<void> {

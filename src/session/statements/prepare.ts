@@ -2,20 +2,17 @@
  * PREPARE, EXECUTE, DEALLOCATE. A prepared statement is the session's, not a server's: EXECUTE has its arguments evaluated
  * by the catalog node and then goes the way of an extended-protocol Execute with them.
  */
-import { pgError } from "../../errors/pg-error.ts";
+import { PgError, pgError } from "../../errors/pg-error.ts";
 import { complete } from "../../execute/run-on-catalog.ts";
 import type { Outcome, Run } from "../../execute/run.ts";
 import { rowDescription } from "../../protocol/backend-messages.ts";
 import { textBindTail, type BindMessage } from "../../protocol/frontend-messages.ts";
-import { quoteIdentifier } from "../../sql/quote.ts";
 import type { ParsedStatement } from "../../sql/statement.ts";
-import { currentPlan } from "../extended-query.ts";
+import { currentPlan } from "../current-plan.ts";
 import { planQueryString } from "../plan-statement.ts";
 import type { PlannedStatement } from "../planned-statement.ts";
-import { runStatement } from "../run-statement.ts";
 import type { Session } from "../session.ts";
 import { clientError } from "../../execute/client-error.ts";
-import { PgError } from "../../errors/pg-error.ts";
 import { prepareParts } from "../../sql/prepare-parts.ts";
 
 export async function runPrepare(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {
@@ -83,7 +80,7 @@ export async function runExecute(session: Session, planned: PlannedStatement, ru
     values: values.map((value) => (value === null ? null : Buffer.from(value))),
     resultFormats: run.bind?.resultFormats ?? [],
   };
-  return runStatement(session, inner, {
+  return session.runPlanned(inner, {
     ...run,
     bind,
     parameterTypes: prepared.parameterTypes,
