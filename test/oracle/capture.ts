@@ -63,11 +63,16 @@ export class OracleSession {
     this.#names = names;
   }
 
-  async run(sql: string, protocol: Protocol = "simple", copyIn?: string): Promise<Outcome> {
+  async run(
+    sql: string,
+    protocol: Protocol = "simple",
+    copyIn?: string,
+    parameters: readonly (string | null)[] = [],
+  ): Promise<Outcome> {
     const connection = this.connection;
     try {
       const extended = protocol === "extended";
-      if (extended) connection.send(parse("", sql), bind("", ""), describe("P", ""), execute(""));
+      if (extended) connection.send(parse("", sql), bind("", "", parameters), describe("P", ""), execute(""));
       else connection.send(query(sql));
       // A Sync that arrives during COPY FROM is ignored: there it follows the data.
       const syncLater = extended && copyIn !== undefined;
@@ -102,8 +107,10 @@ export class OracleSession {
       if (type === "N") current.notices.push(readError(body));
       if (type === "G") {
         this.connection.send(copyData(Buffer.from(copyIn ?? "")), copyDone());
+        if (syncLater) this.connection.send(sync());
+        syncLater = false;
       }
-      if (syncLater && (type === "C" || type === "E")) this.connection.send(sync());
+      if (syncLater && type === "E") this.connection.send(sync());
       if (type === "C") {
         current.tag = body.toString("utf8", 0, body.length - 1);
         finish();
@@ -152,7 +159,7 @@ export class TypeNames {
     let name = this.#tables.get(oid);
     if (name === undefined) {
       name = await this.#ask(
-        `SELECT coalesce((SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ${oid}), '???')`,
+        `SELECT coalesce((SELECT regexp_replace(n.nspname, '_[0-9]+$', '') || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ${oid}), '???')`,
       );
       if (name !== "???") this.#tables.set(oid, name);
     }

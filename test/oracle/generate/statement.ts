@@ -1,0 +1,162 @@
+/** A whole random statement: WITH, set operations, a SELECT. */
+import { RandomSource } from "../random-source.ts";
+import type { Kind } from "./kinds.ts";
+import { list, optional, sequence, sql, type Piece } from "./piece.ts";
+import { Names, type CommonTable, type Generation, type Scope } from "./scope.ts";
+import { SelectGenerator, type Select } from "./select.ts";
+
+export interface RandomStatement {
+  readonly piece: Piece;
+  /** Executed with its literals as parameters of the extended protocol. */
+  readonly withParameters: boolean;
+}
+
+/** The statement of a seed and a number: each can be made alone. */
+export function randomStatement(seed: number, number: number): RandomStatement {
+  const random = new RandomSource(`${seed}/${number}`);
+  const generation: Generation = { random, names: new Names() };
+  const selects = new SelectGenerator(generation);
+  const depth = random.weighted([
+    [3, 1],
+    [5, 2],
+    [1, 3],
+  ]);
+  const scope: Scope = { atoms: [], outer: [], ctes: [], depth };
+  const withParameters = random.chance(0.3);
+  const ctes: CommonTable[] = [];
+  const definitions: Piece[] = [];
+  for (
+    let count = random.weighted([
+      [6, 0],
+      [2, 1],
+      [1, 2],
+    ]);
+    count > 0;
+    count--
+  ) {
+    const { table, piece } = commonTable(generation, selects, {
+      ...scope,
+      ctes: [...ctes],
+      depth: depth - 1,
+    });
+    ctes.push(table);
+    definitions.push(piece);
+  }
+  const recursive = definitions.some(
+    (piece) => typeof piece !== "string" && piece.kind === "sequence" && piece.parts[0] === RECURSIVE,
+  );
+  const whole: Scope = { ...scope, ctes };
+  const body = random.chance(0.2)
+    ? setOperation(generation, selects, whole)
+    : selects.select(whole, { limit: true });
+  const before = recursive ? "WITH RECURSIVE " : "WITH ";
+  return {
+    piece: sequence([list(definitions, ", ", before), definitions.length > 0 ? " " : "", body.piece]),
+    withParameters,
+  };
+}
+
+/** Marks a recursive definition; writes nothing. */
+const RECURSIVE = "";
+
+function commonTable(
+  generation: Generation,
+  selects: SelectGenerator,
+  scope: Scope,
+): { table: CommonTable; piece: Piece } {
+  const { random, names } = generation;
+  const name = names.next("cte");
+  if (random.chance(0.2)) return recursiveTable(generation, name);
+  const kinds = selects.outputKinds();
+  const { piece, columns, rows } = random.chance(0.25)
+    ? setOperation(generation, selects, scope, kinds)
+    : selects.select(scope, { kinds, limit: true, named: true });
+  const materialized = random.pick(["", "", "MATERIALIZED ", "NOT MATERIALIZED "]);
+  const atoms = columns.map((column, index) => ({
+    ...column,
+    name: `c${index + 1}`,
+    piece: `c${index + 1}`,
+  }));
+  const columnNames = atoms.map((atom) => atom.name).join(", ");
+  return {
+    table: { name, columns: atoms, rows },
+    piece: sql`${name} (${columnNames}) AS ${materialized}(${piece})`,
+  };
+}
+
+/** Counting, a tree of genres, or a walk over loans: all of them end. */
+function recursiveTable(generation: Generation, name: string): { table: CommonTable; piece: Piece } {
+  const { random } = generation;
+  const steps = random.int(3, 9);
+  const [kinds, text]: [Kind[], string] = random.pick<[Kind[], string]>([
+    [
+      ["int", "int"],
+      `SELECT 1, ${random.int(0, 9)} UNION ALL SELECT c1 + 1, (c2 * 7 + 3) % 40 FROM ${name} WHERE c1 < ${steps}`,
+    ],
+    [
+      ["int", "int"],
+      `SELECT id, 1 FROM genres WHERE parent IS NULL UNION ALL SELECT x.id, r.c2 + 1 FROM genres x JOIN ${name} r ON x.parent = r.c1`,
+    ],
+    [
+      ["int", "int"],
+      `SELECT member_id, 1 FROM members WHERE member_id < ${steps} UNION SELECT l.branch, r.c2 + 1 FROM loans l JOIN ${name} r ON l.member_id = r.c1 WHERE r.c2 < 3`,
+    ],
+    [
+      ["text", "int"],
+      `SELECT lang, 0 FROM languages UNION SELECT t.author, r.c2 + 1 FROM titles t JOIN ${name} r ON t.lang = r.c1 WHERE r.c2 < 2 AND t.price > 60`,
+    ],
+  ]);
+  const columns = kinds.map((kind, index) => ({
+    name: `c${index + 1}`,
+    piece: `c${index + 1}`,
+    kind,
+    collation: "default" as const,
+    exact: true,
+  }));
+  return {
+    table: { name, columns, rows: 60 },
+    piece: sequence([RECURSIVE, `${name} (c1, c2) AS (${text})`]),
+  };
+}
+
+function setOperation(
+  generation: Generation,
+  selects: SelectGenerator,
+  scope: Scope,
+  wanted?: Kind[],
+): Select {
+  const { random } = generation;
+  const kinds = wanted ?? selects.outputKinds();
+  const inner: Scope = { ...scope, depth: Math.min(scope.depth, 1) };
+  const arm = (): Select => selects.select(inner, { kinds, uniform: true });
+  const first = arm();
+  let piece: Piece = first.piece;
+  let rows = first.rows;
+  for (
+    let count = random.weighted([
+      [5, 1],
+      [2, 2],
+    ]);
+    count > 0;
+    count--
+  ) {
+    const next = arm();
+    const operator = random.pick([
+      " UNION ALL ",
+      " UNION ",
+      " INTERSECT ",
+      " EXCEPT ",
+      " EXCEPT ALL ",
+      " INTERSECT ALL ",
+    ]);
+    piece = sequence(["(", piece, ")", operator, "(", next.piece, ")"], [piece, next.piece]);
+    rows += next.rows;
+  }
+  const ordinals = random.shuffle(
+    kinds.map((_, index) => `${index + 1}${random.pick(["", " DESC", " NULLS FIRST"])}`),
+  );
+  const limit = random.chance(0.3)
+    ? optional(` ORDER BY ${ordinals.join(", ")}`, optional(` LIMIT ${random.int(1, 40)}`))
+    : "";
+  return { piece: sequence([piece, limit]), columns: first.columns, rows };
+}
