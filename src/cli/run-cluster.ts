@@ -5,7 +5,6 @@ import type { PleiadConfig } from "../config/schema.ts";
 import type { Topology } from "../config/topology.ts";
 import { openLog, type Log } from "../observe/log.ts";
 import { writeRunState, type RunState } from "../operations/cluster-record.ts";
-import { installMetadata } from "../operations/install-metadata.ts";
 import { OperationError } from "../operations/operation-error.ts";
 import { prepareDataDirectory } from "../operations/prepare-data-directory.ts";
 import { ownIdentity } from "../operations/process-identity.ts";
@@ -72,11 +71,7 @@ export async function runCluster(
   const startBroken = new AbortController();
   const giveUp = () => startBroken.abort(new OperationError("the start was broken off by a signal"));
   for (const signal of stopSignals) process.on(signal, giveUp);
-  const cluster = await startCluster(loaded, progress, {
-    log,
-    signal: startBroken.signal,
-    onFirstStart: installMetadata,
-  });
+  const cluster = await startCluster(loaded, progress, { log, signal: startBroken.signal });
   let coordinator: Coordinator;
   try {
     startBroken.signal.throwIfAborted();
