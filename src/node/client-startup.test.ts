@@ -305,7 +305,6 @@ describe("raw bytes", () => {
     ["protocol 4.0", packet(4 << 16, "x"), "0A000"],
     ["replication", packet(v30, "user\0bob\0replication\0database\0\0"), "0A000"],
     ["no terminator", packet(v30, "user\0bob"), "08P01"],
-    ["a bad switch", packet(v30, "user\0bob\0options\0-X\0\0"), "42601"],
     ["injected before TLS", Buffer.concat([tlsRequest, bob]), "08P01"],
     ["injected after GSSENCRequest", Buffer.concat([gssRequest, bob]), "08P01"],
   ])("S13: %s is refused with a FATAL error", async (_what, bytes, code) => {
@@ -330,6 +329,14 @@ describe("raw bytes", () => {
     await talk(short, bytes);
     await expect.poll(() => started).toEqual([undefined]);
     expect(await talk(short, bob, "Z\0\0\0\x05I")).toContain(authenticated);
+  });
+
+  test("a bad switch is refused, but only to who is logged in", async () => {
+    const text = (database: string) => `user\0bob\0database\0${database}\0options\0-X\0\0`;
+    const answer = await talk(port, packet(v30, text("open")));
+    expect(answer.startsWith(`${authenticated}E`)).toBe(true);
+    expect(answer).toContain("SFATAL\0VFATAL\0C42601\0");
+    expect(await talk(port, packet(v30, text("shop")), "SCRAM")).not.toContain("42601");
   });
 
   test("S13: a packet of the greatest size is read, one byte more is not", async () => {

@@ -112,12 +112,13 @@ class Start {
     const { startup } = packet;
     if (startup.negotiation !== undefined) this.socket.write(startup.negotiation);
     checkStartup(startup);
-    const options = new Map([...parseStartupSwitches(startup.switches ?? ""), ...startup.settings]);
     const { user, database, protocolMinor } = startup;
     const endPoint = this.tls ? this.setup.tls?.endPoint : undefined;
     this.authenticating = true;
     await authenticate(this.socket, { user, database, address, tls: this.tls, endPoint }, this.setup);
     if (this.timedOut) throw new Silence("the startup deadline passed");
+    // Not before: what is wrong with settings concerns only who may log in.
+    const options = new Map([...parseStartupSwitches(startup.switches ?? ""), ...startup.settings]);
     const { socket, tls } = this;
     return { kind: "session", socket, user, database, options, protocolMinor, tls, rest: takeRest(socket) };
   }

@@ -5,12 +5,12 @@
 import { MessageReader } from "./message-reader.ts";
 import { Backend, Frontend } from "./message-types.ts";
 
-const Request = { ok: 0, cleartextPassword: 3, sasl: 10, saslContinue: 11, saslFinal: 12 } as const;
+const Request = { ok: 0, sasl: 10, saslContinue: 11, saslFinal: 12 } as const;
 
-/** What a server asks for in an Authentication message. `unsupported`: a method (its number) that Pleiad does not speak. */
+/** What a server asks for in an Authentication message. `unsupported`: a method (its
+ * number) that Pleiad does not speak, such as a password in clear or as MD5. */
 export type AuthenticationRequest =
   | { readonly kind: "ok" }
-  | { readonly kind: "cleartext-password" }
   | { readonly kind: "sasl"; readonly mechanisms: readonly string[] }
   | { readonly kind: "sasl-continue"; readonly data: Buffer }
   | { readonly kind: "sasl-final"; readonly data: Buffer }
@@ -69,8 +69,6 @@ export function readAuthenticationRequest(buffer: Buffer, start: number, end: nu
   switch (code) {
     case Request.ok:
       return { kind: "ok" };
-    case Request.cleartextPassword:
-      return { kind: "cleartext-password" };
     case Request.sasl: {
       const mechanisms: string[] = [];
       for (let name = reader.string(); name !== ""; name = reader.string()) mechanisms.push(name);
@@ -93,10 +91,6 @@ export function readSaslInitialResponse(buffer: Buffer, start: number, end: numb
   const data = length === -1 ? undefined : reader.bytes(length);
   reader.finish();
   return { mechanism, data };
-}
-
-export function passwordMessage(password: string): Buffer {
-  return frame(Frontend.password, text(password));
 }
 
 export function saslInitialResponse(mechanism: string, data: Buffer): Buffer {

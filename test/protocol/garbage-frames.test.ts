@@ -197,7 +197,7 @@ describe("before the session", () => {
     ["a length of 2 GB", Buffer.from("7fffffff00030000", "hex")],
     ["a packet of 10,005 bytes", Buffer.concat([int32(10_005), int32(196608), Buffer.alloc(9_997)])],
     ["no user", Buffer.from("000000090003000000", "hex")],
-    ["protocol 2.0", Buffer.from("0000000800020000", "hex")],
+    ["protocol 4.0", Buffer.from("0000000800040000", "hex")],
     ["a cancel for nobody", Buffer.from("0000001004d2162e0000000100000002", "hex")],
     ["a cancel without key", Buffer.from("0000000804d2162e", "hex")],
   ])(
