@@ -1,0 +1,84 @@
+/**
+ * What in a statement only the catalog node can answer: system catalogs, reg* types, functions over them, sequences, row types of
+ * tables. And what not even that node can, since it would answer for its own shells and connections: that is refused.
+ */
+import { findRelation } from "../catalog/snapshot.ts";
+import { refusal } from "../errors/refusal.ts";
+import { names } from "../sql/walk.ts";
+import {
+  connectionFunctions,
+  isShellStatistics,
+  readsCatalogs,
+  sequenceFunctions,
+  textQueryFunctions,
+  writingFunctions,
+} from "./built-in-functions.ts";
+import type { OpenedFunctions } from "./open-functions.ts";
+import type { QueryTree } from "./query-tree.ts";
+import { fieldsOf } from "./table-names.ts";
+import { builtInName, type CallContext } from "./volatility.ts";
+
+export interface CatalogUse {
+  /** The statement has to run on the catalog node. */
+  readonly needed: boolean;
+  readonly writes: boolean;
+  readonly changesSettings: boolean;
+  /** A function that answers for the process or transaction it runs in. */
+  readonly connectionFunction: string | undefined;
+}
+
+const shellRelations = /^(?:pg_stat_.*|pg_statio_.*|pg_stats|pg_stats_ext|pg_stats_ext_exprs|pg_statistic|pg_statistic_ext_data|pg_locks|pg_prepared_statements|pg_cursors|pg_prepared_xacts)$/;
+const regType = /^(?:reg(?:class|proc|procedure|oper|operator|type|role|namespace|config|dictionary|collation)|oid)$/;
+
+/** Functions of the server that change it, or the session: locks, large objects, replication … */
+const writingPattern = /^(?:lo_|lowrite$|pg_(?:try_)?advisory|pg_replication|pg_create|pg_drop|pg_clear|pg_restore|pg_copy|pg_logical|pg_backup|pg_promote|pg_wal_replay|pg_log_|pg_stat_reset|brin_|gin_|binary_upgrade)/;
+
+/** Throws a refusal for what would be answered wrongly everywhere. */
+export function findCatalogUse(tree: QueryTree, functions: OpenedFunctions, context: CallContext): CatalogUse {
+  for (const { name } of tree.catalogRelations) {
+    if (shellRelations.test(name)) throw refusal("shell-statistics", `Relation "${name}".`);
+  }
+  refuseEstimates(tree);
+  let needed = tree.catalogRelations.length > 0 || functions.readsCatalogs || functions.writesCatalogs;
+  let writes = functions.writesCatalogs;
+  // A body that writes on the catalog node may well do it by set_config().
+  let changesSettings = functions.writesCatalogs;
+  let { connectionFunction } = functions;
+  for (const { node } of tree.typeNames) {
+    const path = names(node.names) ?? [];
+    const name = path.at(-1) ?? "";
+    needed ||= regType.test(name) && (path.length === 1 || path[0] === "pg_catalog");
+    needed ||= findRelation(context.snapshot, context.searchPath, path.length > 1 ? path.at(-2) : undefined, name) !== undefined;
+  }
+  for (const { node } of tree.functionCalls) {
+    const path = names(node.funcname) ?? [];
+    const last = path.at(-1) ?? "";
+    const inExtension = /^(?:crosstab|connectby|dblink|xpath_table)/.test(last);
+    const name = builtInName(path) ?? (inExtension ? last : undefined);
+    if (name === undefined) continue;
+    const runsText = textQueryFunctions.has(name) || (name === "ts_rewrite" && node.args?.length === 2);
+    if (runsText) throw refusal("text-query-function", `Function ${name}.`);
+    if (isShellStatistics(name)) throw refusal("shell-statistics", `Function ${name}.`);
+    if (connectionFunctions.has(name)) connectionFunction ??= name;
+    else needed ||= readsCatalogs(name);
+    needed ||= sequenceFunctions.has(name) || writingFunctions.has(name);
+    changesSettings ||= name === "set_config";
+    writes ||= writingFunctions.has(name) || writingPattern.test(name);
+  }
+  return { needed, writes, changesSettings, connectionFunction };
+}
+
+/**
+ * pg_class.reltuples of a shell is not the table's. As one of the columns that pg_dump or JDBC fetch along with many others it
+ * may pass; a statement that is about it may not: SELECT reltuples::bigint FROM pg_class WHERE relname = 'orders'.
+ */
+function refuseEstimates(tree: QueryTree): void {
+  const estimates = new Set(["reltuples", "relpages", "relallvisible", "relallfrozen"]);
+  if (!tree.catalogRelations.some((r) => r.name === "pg_class")) return;
+  for (const { node, block } of tree.columnRefs) {
+    const last = fieldsOf(node).at(-1)!;
+    if (!estimates.has(last)) continue;
+    const plain = (block?.select.targetList ?? []).some((t) => "ResTarget" in t && t.ResTarget.val !== undefined && "ColumnRef" in t.ResTarget.val && t.ResTarget.val.ColumnRef === node);
+    if (!plain || (block?.items.length ?? 0) < 2) throw refusal("shell-statistics", `Column ${last} of pg_class.`);
+  }
+}

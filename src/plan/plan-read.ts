@@ -1,0 +1,114 @@
+/**
+ * Plans a statement that reads: opens what hides in it, finds which rows matter, and says at which levels it can be answered.
+ * Pure: the same statement, snapshot and context give the same plan.
+ */
+import type { Node } from "@pgsql/types";
+import type { Relation, Snapshot } from "../catalog/snapshot.ts";
+import { pgError, PgError } from "../errors/pg-error.ts";
+import { refusal } from "../errors/refusal.ts";
+import type { ParsedStatement } from "../sql/statement.ts";
+import { buildQueryTree } from "./build-query-tree.ts";
+import { findCatalogUse } from "./catalog-use.ts";
+import { directSplices, shardNames } from "./direct.ts";
+import { planGather } from "./gather.ts";
+import { planGeneral } from "./general.ts";
+import { openFunctions } from "./open-functions.ts";
+import type { CatalogPlan, ReadPlan, ShardFilter, TableUse } from "./plan.ts";
+import { isPointRead } from "./point-read.ts";
+import type { Occurrence, QueryTree } from "./query-tree.ts";
+import { findRelevantRows, type RelevantRows } from "./relevant-rows.ts";
+import { shardFilter, union } from "./shard-filter.ts";
+import { checkSystemColumns } from "./system-columns.ts";
+import { transactionTimes } from "./transaction-times.ts";
+import { containsVolatile, routinesNamed, volatileBlocks, type CallContext } from "./volatility.ts";
+
+export interface PlanContext {
+  readonly snapshot: Snapshot;
+  /** Existing schemas of the session's search_path in order, without pg_catalog and pg_temp. */
+  readonly searchPath: readonly string[];
+  /** Described types of $1, $2 …; empty where the statement has none. */
+  readonly parameterTypes: readonly number[];
+  readonly transformNullEquals: boolean;
+}
+
+export function planRead(statement: ParsedStatement, context: PlanContext): ReadPlan | CatalogPlan {
+  try {
+    return plan(statement, context);
+  } catch (error) {
+    if (error instanceof RangeError && /call stack/.test(error.message)) throw pgError("54001", "stack depth limit exceeded");
+    throw error;
+  }
+}
+
+function plan(statement: ParsedStatement, context: PlanContext): ReadPlan | CatalogPlan {
+  if (!("SelectStmt" in statement.tree)) throw refusal("statement-kind");
+  const tree = buildQueryTree(statement.text, statement.tree.SelectStmt, context);
+  const functions = openFunctions(tree, context);
+  const catalog = findCatalogUse(tree, functions, context);
+  const readsTables = tree.occurrences.length > 0 || functions.reads.size > 0;
+  if (!readsTables) {
+    return { kind: "catalog", statement, writes: catalog.writes, changesSettings: catalog.changesSettings };
+  }
+  if (catalog.connectionFunction !== undefined) {
+    throw refusal("connection-function", `Function ${catalog.connectionFunction}.`);
+  }
+  const relevantRows = findRelevantRows(tree, relevantRowsContext(tree, context));
+  const uses = tableUses(tree, relevantRows, functions.reads);
+  const systemColumns = checkSystemColumns(tree, uses, context.snapshot);
+  const direct = !catalog.needed && directSplices(tree, context.snapshot) !== undefined;
+  const general =
+    systemColumns ??
+    functions.notMovable ??
+    planGeneral(tree, {
+      snapshot: context.snapshot,
+      target: catalog.needed ? "catalog" : "compute",
+      relevantRows,
+      readByFunctions: functions.reads,
+    });
+  if (systemColumns !== undefined && !direct) throw systemColumns;
+  if (!direct && general instanceof PgError) throw general;
+  return {
+    kind: "read",
+    statement,
+    uses,
+    direct,
+    shardNames: direct && functions.reads.size === 0 ? shardNames(tree) : undefined,
+    directSplices: directSplices(tree, context.snapshot) ?? [],
+    gather: direct && functions.reads.size === 0 && systemColumns === undefined ? planGather(tree, context) : undefined,
+    general,
+    transactionTimes: transactionTimes(tree),
+    writes: false,
+    cost: { pointRead: direct && isPointRead(tree, relevantRows, context) },
+  };
+}
+
+function relevantRowsContext(tree: QueryTree, context: PlanContext): Parameters<typeof findRelevantRows>[1] {
+  const calls: CallContext = context;
+  const volatile = volatileBlocks(tree, calls);
+  return {
+    parameterTypes: context.parameterTypes,
+    transformNullEquals: context.transformNullEquals,
+    isEnum: (typeOid) => context.snapshot.userTypes.get(typeOid)?.kind === "enum",
+    isUserOperator: (name) => context.snapshot.userOperators.has(name),
+    isUserRoutine: (name) => routinesNamed([name], calls).length > 0,
+    hasVolatile: (block) => volatile.has(block),
+    isVolatile: (node: Node) => volatile.size > 0 && containsVolatile(node, calls),
+  };
+}
+
+function tableUses(
+  tree: QueryTree,
+  relevantRows: ReadonlyMap<Occurrence, RelevantRows>,
+  readByFunctions: ReadonlySet<Relation>,
+): TableUse[] {
+  const filters = new Map<Relation, ShardFilter[]>();
+  for (const relation of readByFunctions) {
+    filters.set(relation, [{ kind: "all" }]);
+  }
+  for (const occurrence of tree.occurrences) {
+    const { relation } = occurrence;
+    const filter = shardFilter(relation, relevantRows.get(occurrence)!);
+    filters.set(relation, [...(filters.get(relation) ?? []), filter]);
+  }
+  return [...filters].map(([relation, list]) => ({ relation, filter: union(list) }));
+}

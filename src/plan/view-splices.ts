@@ -1,0 +1,51 @@
+/** Definitions in the place of views' names, and what a name's new place asks of the columns qualified by it. */
+import { quoteIdentifier } from "../sql/quote.ts";
+import { applySplices } from "../sql/splice.ts";
+import type { Splice } from "../sql/statement.ts";
+import type { QueryItem, QueryTree, Unit } from "./query-tree.ts";
+import { fieldsOf, namePlace, removeStar, replaceName, unqualifyColumn } from "./table-names.ts";
+
+/** The views named in a text become subqueries; `splicesOf` says what changes inside their definitions. */
+export function viewSplices(tree: QueryTree, unit: Unit, splicesOf: (inner: Unit) => readonly Splice[]): Splice[] {
+  const splices: Splice[] = [];
+  for (const inner of tree.units) {
+    if (inner.view === undefined || inner.view.within !== unit) continue;
+    const { item } = inner.view;
+    const place = namePlace(unit, item.block, item.view!.rangeVar);
+    const definition = applySplices(inner.text, splicesOf(inner)).toString("utf8");
+    // The line break ends a comment that the definition might end in.
+    const written = `(${definition}\n)`;
+    const alias = item.view!.rangeVar.alias === undefined ? item.alias : undefined;
+    splices.push(...replaceName(place, written, undefined, false), ...removeStar(unit, place));
+    if (alias !== undefined) {
+      // As a table, a view is called by its name; its columns are named anew in case the definition names them otherwise.
+      splices.push({ start: place.endOfExpression, end: place.endOfExpression, text: ` AS ${quoteIdentifier(alias)}${columnList(item) ?? ""}` });
+      if (place.tableCommand !== undefined) splices.push({ ...place.tableCommand, text: "SELECT * FROM" });
+    }
+  }
+  return splices;
+}
+
+function columnList(item: QueryItem): string | undefined {
+  const columns = item.view!.relation.columns;
+  return columns.length === 0 ? undefined : ` (${columns.map((c) => quoteIdentifier(c.name)).join(", ")})`;
+}
+
+/** public.orders.id and public.orders.* lose their schema where the relation public.orders gets another name. */
+export function schemaSplices(tree: QueryTree, unit: Unit, viewsOnly = false): Splice[] {
+  const renamed = new Set<string>();
+  for (const block of tree.blocks) {
+    for (const item of block.items) {
+      if (item.kind === "query" && item.view !== undefined) renamed.add(`${item.view.relation.schema}.${item.view.relation.name}`);
+      if (item.kind === "table" && !viewsOnly) renamed.add(`${item.relation.schema}.${item.relation.name}`);
+    }
+  }
+  return tree.columnRefs.flatMap(({ node, unit: own }) => {
+    if (own !== unit) return [];
+    const fields = fieldsOf(node);
+    // schema.relation.column, database.schema.relation.column; schema.relation as a whole row.
+    if (fields.length >= 3 && renamed.has(`${fields.at(-3)}.${fields.at(-2)}`)) return unqualifyColumn(unit, node, 2);
+    const isRow = fields.length === 2 && fields[1] !== "*" && renamed.has(`${fields[0]}.${fields[1]}`);
+    return isRow && !tree.blocks.some((b) => b.items.some((i) => i.alias === fields[0])) ? unqualifyColumn(unit, node, 1) : [];
+  });
+}
