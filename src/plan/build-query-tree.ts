@@ -8,7 +8,18 @@ import { refusal } from "../errors/refusal.ts";
 import { names, walk } from "../sql/walk.ts";
 import { findTarget } from "./find-target.ts";
 import { parseViewDefinition } from "./expand-views.ts";
-import type { Block, Cte, FromItem, Join, JoinTree, Occurrence, Query, QueryItem, QueryTree, Unit } from "./query-tree.ts";
+import type {
+  Block,
+  Cte,
+  FromItem,
+  Join,
+  JoinTree,
+  Occurrence,
+  Query,
+  QueryItem,
+  QueryTree,
+  Unit,
+} from "./query-tree.ts";
 
 /** What names mean at a place of the statement. */
 interface Scope {
@@ -19,7 +30,9 @@ interface Scope {
   readonly parentItemsSeen?: number | undefined;
 }
 
-type Mutable<T> = T extends unknown ? { -readonly [K in keyof T]: T[K] extends readonly (infer E)[] ? E[] : T[K] } : never;
+type Mutable<T> = T extends unknown
+  ? { -readonly [K in keyof T]: T[K] extends readonly (infer E)[] ? E[] : T[K] }
+  : never;
 
 export interface NameContext {
   readonly snapshot: Snapshot;
@@ -148,7 +161,12 @@ class Builder {
     return { kind: "leaf", item };
   }
 
-  private join(node: Extract<Node, { JoinExpr: unknown }>, block: Mutable<Block>, outer: Scope, inner: Scope): Join {
+  private join(
+    node: Extract<Node, { JoinExpr: unknown }>,
+    block: Mutable<Block>,
+    outer: Scope,
+    inner: Scope,
+  ): Join {
     const expr = node.JoinExpr;
     const left = this.fromNode(expr.larg!, block, outer, inner);
     const right = this.fromNode(expr.rarg!, block, outer, inner);
@@ -176,13 +194,27 @@ class Builder {
         return this.relation(sample.relation.RangeVar, block, outer, true);
       }
     }
-    const fields = Object.values(node)[0] as { alias?: { aliasname?: string; colnames?: Node[] }; lateral?: boolean };
-    const named = { block, alias: fields.alias?.aliasname, columnAliases: names(fields.alias?.colnames) ?? [] };
-    if ("RangeSubselect" in node && node.RangeSubselect.subquery !== undefined && "SelectStmt" in node.RangeSubselect.subquery) {
+    const fields = Object.values(node)[0] as {
+      alias?: { aliasname?: string; colnames?: Node[] };
+      lateral?: boolean;
+    };
+    const named = {
+      block,
+      alias: fields.alias?.aliasname,
+      columnAliases: names(fields.alias?.colnames) ?? [],
+    };
+    if (
+      "RangeSubselect" in node &&
+      node.RangeSubselect.subquery !== undefined &&
+      "SelectStmt" in node.RangeSubselect.subquery
+    ) {
       // Without LATERAL the siblings in FROM are not seen, but a name that no outer level has cannot be theirs either
       // in a valid statement; LATERAL sees this level.
       const lateral = fields.lateral === true;
-      const query = this.query(node.RangeSubselect.subquery.SelectStmt, lateral ? { ...inner, parentItemsSeen: block.items.length } : outer);
+      const query = this.query(
+        node.RangeSubselect.subquery.SelectStmt,
+        lateral ? { ...inner, parentItemsSeen: block.items.length } : outer,
+      );
       return { kind: "query", query, lateral, view: undefined, ...named };
     }
     this.expressions([node], inner, block, (block as Mutable<Block>).sublinks);
@@ -235,7 +267,12 @@ class Builder {
   }
 
   /** Notes what expressions mention, and builds the queries inside them. */
-  private expressions(nodes: readonly unknown[], scope: Scope, block: Block | undefined, sublinks: Query[]): void {
+  private expressions(
+    nodes: readonly unknown[],
+    scope: Scope,
+    block: Block | undefined,
+    sublinks: Query[],
+  ): void {
     const { unit } = scope;
     const tree = this.tree;
     walk(nodes, (type, fields) => {
@@ -253,7 +290,11 @@ class Builder {
           tree.operators.push({ node: fields as QueryTree["operators"][number]["node"], block, unit });
           return true;
         case "SQLValueFunction":
-          tree.timeFunctions.push({ node: fields as QueryTree["timeFunctions"][number]["node"], block, unit });
+          tree.timeFunctions.push({
+            node: fields as QueryTree["timeFunctions"][number]["node"],
+            block,
+            unit,
+          });
           return false;
         case "TypeName":
           tree.typeNames.push({ node: fields, block, unit });

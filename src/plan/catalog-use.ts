@@ -27,14 +27,21 @@ export interface CatalogUse {
   readonly connectionFunction: string | undefined;
 }
 
-const shellRelations = /^(?:pg_stat_.*|pg_statio_.*|pg_stats|pg_stats_ext|pg_stats_ext_exprs|pg_statistic|pg_statistic_ext_data|pg_locks|pg_prepared_statements|pg_cursors|pg_prepared_xacts)$/;
-const regType = /^(?:reg(?:class|proc|procedure|oper|operator|type|role|namespace|config|dictionary|collation)|oid)$/;
+const shellRelations =
+  /^(?:pg_stat_.*|pg_statio_.*|pg_stats|pg_stats_ext|pg_stats_ext_exprs|pg_statistic|pg_statistic_ext_data|pg_locks|pg_prepared_statements|pg_cursors|pg_prepared_xacts)$/;
+const regType =
+  /^(?:reg(?:class|proc|procedure|oper|operator|type|role|namespace|config|dictionary|collation)|oid)$/;
 
 /** Functions of the server that change it, or the session: locks, large objects, replication … */
-const writingPattern = /^(?:lo_|lowrite$|pg_(?:try_)?advisory|pg_replication|pg_create|pg_drop|pg_clear|pg_restore|pg_copy|pg_logical|pg_backup|pg_promote|pg_wal_replay|pg_log_|pg_stat_reset|brin_|gin_|binary_upgrade)/;
+const writingPattern =
+  /^(?:lo_|lowrite$|pg_(?:try_)?advisory|pg_replication|pg_create|pg_drop|pg_clear|pg_restore|pg_copy|pg_logical|pg_backup|pg_promote|pg_wal_replay|pg_log_|pg_stat_reset|brin_|gin_|binary_upgrade)/;
 
 /** Throws a refusal for what would be answered wrongly everywhere. */
-export function findCatalogUse(tree: QueryTree, functions: OpenedFunctions, context: CallContext): CatalogUse {
+export function findCatalogUse(
+  tree: QueryTree,
+  functions: OpenedFunctions,
+  context: CallContext,
+): CatalogUse {
   for (const { name } of tree.catalogRelations) {
     if (shellRelations.test(name)) throw refusal("shell-statistics", `Relation "${name}".`);
   }
@@ -48,7 +55,9 @@ export function findCatalogUse(tree: QueryTree, functions: OpenedFunctions, cont
     const path = names(node.names) ?? [];
     const name = path.at(-1) ?? "";
     needed ||= regType.test(name) && (path.length === 1 || path[0] === "pg_catalog");
-    needed ||= findRelation(context.snapshot, context.searchPath, path.length > 1 ? path.at(-2) : undefined, name) !== undefined;
+    needed ||=
+      findRelation(context.snapshot, context.searchPath, path.length > 1 ? path.at(-2) : undefined, name) !==
+      undefined;
   }
   for (const { node } of tree.functionCalls) {
     const path = names(node.funcname) ?? [];
@@ -78,7 +87,14 @@ function refuseEstimates(tree: QueryTree): void {
   for (const { node, block } of tree.columnRefs) {
     const last = fieldsOf(node).at(-1)!;
     if (!estimates.has(last)) continue;
-    const plain = (block?.select.targetList ?? []).some((t) => "ResTarget" in t && t.ResTarget.val !== undefined && "ColumnRef" in t.ResTarget.val && t.ResTarget.val.ColumnRef === node);
-    if (!plain || (block?.items.length ?? 0) < 2) throw refusal("shell-statistics", `Column ${last} of pg_class.`);
+    const plain = (block?.select.targetList ?? []).some(
+      (t) =>
+        "ResTarget" in t &&
+        t.ResTarget.val !== undefined &&
+        "ColumnRef" in t.ResTarget.val &&
+        t.ResTarget.val.ColumnRef === node,
+    );
+    if (!plain || (block?.items.length ?? 0) < 2)
+      throw refusal("shell-statistics", `Column ${last} of pg_class.`);
   }
 }

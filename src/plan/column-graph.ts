@@ -6,7 +6,16 @@ import type { Node } from "@pgsql/types";
 import type { Column } from "../catalog/snapshot.ts";
 import type { Fact } from "./constraint.ts";
 import { restrictionAt } from "./join-path.ts";
-import { columnOf, isGrouped, type Block, type CteItem, type FromItem, type Occurrence, type Query, type QueryItem } from "./query-tree.ts";
+import {
+  columnOf,
+  isGrouped,
+  type Block,
+  type CteItem,
+  type FromItem,
+  type Occurrence,
+  type Query,
+  type QueryItem,
+} from "./query-tree.ts";
 import { columnsOfItem, resolveColumn, type ItemColumn, type OutputColumn } from "./resolve-column.ts";
 
 export interface GraphColumn {
@@ -44,13 +53,16 @@ export class ColumnGraph {
   }
 
   /** The table column that a condition on `start` may be pushed to. */
-  pushDown(start: GraphColumn | undefined): { occurrence: Occurrence; column: Column; strict: boolean } | undefined {
+  pushDown(
+    start: GraphColumn | undefined,
+  ): { occurrence: Occurrence; column: Column; strict: boolean } | undefined {
     let strict = false;
     let at = start;
     while (at !== undefined) {
       if (at.item.kind === "table") return { occurrence: at.item, column: at.column, strict };
       at = at.inside;
-      if (at !== undefined) strict ||= restrictionAt({ block: at.item.block, join: undefined }, at.item) === "strict";
+      if (at !== undefined)
+        strict ||= restrictionAt({ block: at.item.block, join: undefined }, at.item) === "strict";
     }
     return undefined;
   }
@@ -79,7 +91,9 @@ export class ColumnGraph {
       return column && { item, column, facts: new Map(), leadsTo: new Set(), inside: undefined };
     }
     if (item.kind !== "query" && item.kind !== "cte") return undefined;
-    const matching = columnsOfItem(item)?.map((output, index) => ({ output, index })).filter(({ output }) => output.name === name);
+    const matching = columnsOfItem(item)
+      ?.map((output, index) => ({ output, index }))
+      .filter(({ output }) => output.name === name);
     const found = matching?.length === 1 ? matching[0] : undefined;
     if (found === undefined) return undefined;
     const source = sourceOf(found.output);
@@ -118,12 +132,19 @@ export class ColumnGraph {
 function sourceOf(output: OutputColumn): ItemColumn | undefined {
   if (output.column !== undefined) return output.column;
   const { expression } = output;
-  return expression !== undefined && "ColumnRef" in expression ? resolveColumn(expression.ColumnRef, output.block) : undefined;
+  return expression !== undefined && "ColumnRef" in expression
+    ? resolveColumn(expression.ColumnRef, output.block)
+    : undefined;
 }
 
 /** Does nothing but the row's own columns decide on whether a row is in the result? */
 function isTransparent({ select }: Block): boolean {
-  if (select.limitCount !== undefined || select.limitOffset !== undefined || (select.lockingClause?.length ?? 0) > 0) return false;
+  if (
+    select.limitCount !== undefined ||
+    select.limitOffset !== undefined ||
+    (select.lockingClause?.length ?? 0) > 0
+  )
+    return false;
   // DISTINCT ON has expressions, plain DISTINCT an empty node.
   if ((select.distinctClause ?? []).some((node) => Object.keys(node).length > 0)) return false;
   return !hasWindow(select.targetList) && !hasWindow(select.sortClause);
@@ -135,10 +156,12 @@ function hasWindow(list: readonly Node[] | undefined): boolean {
 
 /** Is the column one that the level groups by, in all of its grouping sets? */
 function isGroupColumn(block: Block, source: ItemColumn, index: number): boolean {
-  return (block.select.groupClause ?? []).some((node) => {
-    if ("A_Const" in node) return node.A_Const.ival?.ival === index + 1;
-    if (!("ColumnRef" in node)) return false;
-    const column = resolveColumn(node.ColumnRef, block);
-    return column !== undefined && column.item === source.item && column.name === source.name;
-  }) && !JSON.stringify(block.select.groupClause).includes('"GroupingSet"');
+  return (
+    (block.select.groupClause ?? []).some((node) => {
+      if ("A_Const" in node) return node.A_Const.ival?.ival === index + 1;
+      if (!("ColumnRef" in node)) return false;
+      const column = resolveColumn(node.ColumnRef, block);
+      return column !== undefined && column.item === source.item && column.name === source.name;
+    }) && !JSON.stringify(block.select.groupClause).includes('"GroupingSet"')
+  );
 }

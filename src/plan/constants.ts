@@ -36,8 +36,9 @@ const typesByName: Readonly<Record<string, number>> = { ...typeOids, numeric };
 /** The OID of a built-in type written without modifiers; undefined for all others. `array`: the element type of type[]. */
 export function builtInType(type: TypeName | undefined, array = false): number | undefined {
   const path = names(type?.names);
-  if (type === undefined || path === undefined || (type.typmods?.length ?? 0) > 0 || type.setof === true) return undefined;
-  if (((type.arrayBounds?.length ?? 0) > 0) !== array) return undefined;
+  if (type === undefined || path === undefined || (type.typmods?.length ?? 0) > 0 || type.setof === true)
+    return undefined;
+  if ((type.arrayBounds?.length ?? 0) > 0 !== array) return undefined;
   if (path.length === 2 && path[0] !== "pg_catalog") return undefined;
   return path.length > 2 ? undefined : typesByName[path.at(-1)!];
 }
@@ -46,7 +47,11 @@ export function builtInType(type: TypeName | undefined, array = false): number |
  * The key value that a constant or parameter is, when compared with `column`; undefined when the comparison is by another
  * type's rules, or the form depends on the session ('today', a timestamptz without offset).
  */
-export function keyConstant(node: Node | undefined, column: Column, context: ConstantContext): KeyValue | typeof NEVER | undefined {
+export function keyConstant(
+  node: Node | undefined,
+  column: Column,
+  context: ConstantContext,
+): KeyValue | typeof NEVER | undefined {
   if (node === undefined) return undefined;
   if ("ParamRef" in node) {
     const number = node.ParamRef.number ?? 0;
@@ -72,10 +77,13 @@ export function keyConstant(node: Node | undefined, column: Column, context: Con
     const bothIntegers = integerRange.has(type) && integerRange.has(column.typeOid);
     if (!bothIntegers && !sameAsColumn(type, column)) return undefined;
     if (arg.A_Const.isnull === true) return NEVER;
-    if (bothIntegers && arg.A_Const.sval !== undefined) return numberKey(arg.A_Const.sval.sval?.trim() ?? "", column);
+    if (bothIntegers && arg.A_Const.sval !== undefined)
+      return numberKey(arg.A_Const.sval.sval?.trim() ?? "", column);
     // 7.5::int is rounded by the cast: that is PostgreSQL's to do.
     if (bothIntegers && arg.A_Const.fval !== undefined) {
-      return /^\d+$/.test(arg.A_Const.fval.fval ?? "") ? numberKey(arg.A_Const.fval.fval!, column) : undefined;
+      return /^\d+$/.test(arg.A_Const.fval.fval ?? "")
+        ? numberKey(arg.A_Const.fval.fval!, column)
+        : undefined;
     }
     return keyConstant(arg, column, context);
   }
@@ -83,7 +91,11 @@ export function keyConstant(node: Node | undefined, column: Column, context: Con
 }
 
 /** The elements of ARRAY[…], '{…}' or '{…}'::type[]; NULL elements equal nothing and are left out. */
-export function arrayConstants(node: Node | undefined, column: Column, context: ConstantContext): readonly KeyValue[] | undefined {
+export function arrayConstants(
+  node: Node | undefined,
+  column: Column,
+  context: ConstantContext,
+): readonly KeyValue[] | undefined {
   if (node === undefined) return undefined;
   if ("A_ArrayExpr" in node) return elementKeys(node.A_ArrayExpr.elements ?? [], column, context);
   let constant: Node | undefined = node;
@@ -92,9 +104,11 @@ export function arrayConstants(node: Node | undefined, column: Column, context: 
     const bothIntegers = type !== undefined && integerRange.has(type) && integerRange.has(column.typeOid);
     if (type === undefined || !(bothIntegers || sameAsColumn(type, column))) return undefined;
     constant = node.TypeCast.arg;
-    if (constant !== undefined && "A_ArrayExpr" in constant) return elementKeys(constant.A_ArrayExpr.elements ?? [], column, context);
+    if (constant !== undefined && "A_ArrayExpr" in constant)
+      return elementKeys(constant.A_ArrayExpr.elements ?? [], column, context);
   }
-  if (constant === undefined || !("A_Const" in constant) || constant.A_Const.sval === undefined) return undefined;
+  if (constant === undefined || !("A_Const" in constant) || constant.A_Const.sval === undefined)
+    return undefined;
   const written = constant.A_Const.sval.sval ?? "";
   if (!/^\{[^{}"\\]*\}$/.test(written)) return undefined;
   const keys: KeyValue[] = [];
@@ -102,7 +116,9 @@ export function arrayConstants(node: Node | undefined, column: Column, context: 
     const text = element.trim();
     if (text === "" ? written !== "{}" : false) return undefined;
     if (text === "" || text.toLowerCase() === "null") continue;
-    const key = integerRange.has(column.typeOid) ? numberKey(text, column) : literal(readAs(text, column, context));
+    const key = integerRange.has(column.typeOid)
+      ? numberKey(text, column)
+      : literal(readAs(text, column, context));
     if (key === undefined) return undefined;
     if (key !== NEVER) keys.push(key);
   }
@@ -110,7 +126,11 @@ export function arrayConstants(node: Node | undefined, column: Column, context: 
 }
 
 /** The keys of a list of constants; undefined when one of them is none. */
-export function elementKeys(nodes: readonly Node[], column: Column, context: ConstantContext): readonly KeyValue[] | undefined {
+export function elementKeys(
+  nodes: readonly Node[],
+  column: Column,
+  context: ConstantContext,
+): readonly KeyValue[] | undefined {
   const keys: KeyValue[] = [];
   for (const node of nodes) {
     // IN (3, NULL): what equals nothing adds nothing. transform_null_equals does not reach into lists.
@@ -135,7 +155,11 @@ const arrayTypes = new Map<number, number>([
 ]);
 
 /** Is $number described as an array of the column's own type? */
-export function isArrayParameter(node: Node | undefined, column: Column, context: ConstantContext): number | undefined {
+export function isArrayParameter(
+  node: Node | undefined,
+  column: Column,
+  context: ConstantContext,
+): number | undefined {
   if (node === undefined || !("ParamRef" in node)) return undefined;
   const number = node.ParamRef.number ?? 0;
   const element = arrayTypes.get(context.parameterTypes[number - 1] ?? 0);
@@ -167,7 +191,9 @@ function readAs(text: string, column: Column, context: ConstantContext): string 
     case typeOids.int4:
     case typeOids.int8: {
       const key = /^\s*[+-]?\d+\s*$/.test(text) ? numberKey(text.trim(), column) : undefined;
-      return key === undefined || key === NEVER || key.from !== "literal" ? undefined : (key.text ?? undefined);
+      return key === undefined || key === NEVER || key.from !== "literal"
+        ? undefined
+        : (key.text ?? undefined);
     }
     case numeric:
       return /^\s*[+-]?\d+(?:\.\d+)?\s*$/.test(text) ? text.trim() : undefined;
@@ -178,17 +204,27 @@ function readAs(text: string, column: Column, context: ConstantContext): string 
       // Under a nondeterministic collation equal texts have other bytes.
       return column.deterministicCollation ? text : undefined;
     case typeOids.bool:
-      return /^(?:t|true|yes|on|1)$/i.test(text) ? "true" : /^(?:f|false|no|off|0)$/i.test(text) ? "false" : undefined;
+      return /^(?:t|true|yes|on|1)$/i.test(text)
+        ? "true"
+        : /^(?:f|false|no|off|0)$/i.test(text)
+          ? "false"
+          : undefined;
     case typeOids.uuid: {
       const digits = text.replaceAll(/[{}-]/g, "").toLowerCase();
-      return /^[0-9a-f]{32}$/.test(digits) ? digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5") : undefined;
+      return /^[0-9a-f]{32}$/.test(digits)
+        ? digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5")
+        : undefined;
     }
     case typeOids.date:
       return /^(?:\d{4}-\d{2}-\d{2}|-?infinity)$/.test(text) ? text : undefined;
     case typeOids.timestamp:
-      return /^(?:\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)?|-?infinity)$/.test(text) ? text : undefined;
+      return /^(?:\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)?|-?infinity)$/.test(text)
+        ? text
+        : undefined;
     case typeOids.timestamptz:
-      return /^(?:\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?(?:Z|[+-]\d{2}(?::?\d{2})?)|-?infinity)$/.test(text)
+      return /^(?:\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?(?:Z|[+-]\d{2}(?::?\d{2})?)|-?infinity)$/.test(
+        text,
+      )
         ? text
         : undefined;
     default:

@@ -7,7 +7,14 @@ import type { A_Expr, Node } from "@pgsql/types";
 import type { KeyValue } from "../catalog/shard-filter.ts";
 import type { Column } from "../catalog/snapshot.ts";
 import { names } from "../sql/walk.ts";
-import { arrayConstants, elementKeys, isArrayParameter, keyConstant, NEVER, type ConstantContext } from "./constants.ts";
+import {
+  arrayConstants,
+  elementKeys,
+  isArrayParameter,
+  keyConstant,
+  NEVER,
+  type ConstantContext,
+} from "./constants.ts";
 
 /** Values that a column may have; bounds are taken as inclusive. */
 export type Fact =
@@ -35,7 +42,8 @@ export function constraintOf<C>(node: Node | undefined, context: ConstraintConte
   if (node === undefined) return undefined;
   if ("BoolExpr" in node) {
     const args = node.BoolExpr.args ?? [];
-    if (node.BoolExpr.boolop === "AND_EXPR") return conjunction(args.map((arg) => constraintOf(arg, context)));
+    if (node.BoolExpr.boolop === "AND_EXPR")
+      return conjunction(args.map((arg) => constraintOf(arg, context)));
     if (node.BoolExpr.boolop === "OR_EXPR") return disjunction(args, context);
     return undefined;
   }
@@ -99,7 +107,9 @@ function ofExpression<C>(expr: A_Expr, context: ConstraintContext<C>): Constrain
       return comparison(operator, expr.lexpr, expr.rexpr, context);
     case "AEXPR_NOT_DISTINCT": {
       const isNull = "A_Const" in expr.rexpr && expr.rexpr.A_Const.isnull === true;
-      return isNull || "ParamRef" in expr.rexpr ? undefined : comparison("=", expr.lexpr, expr.rexpr, context);
+      return isNull || "ParamRef" in expr.rexpr
+        ? undefined
+        : comparison("=", expr.lexpr, expr.rexpr, context);
     }
     case "AEXPR_IN":
       return operator === "=" ? inList(expr.lexpr, expr.rexpr, context) : undefined;
@@ -133,7 +143,11 @@ export function comparisonOperator(expr: A_Expr): string | undefined {
  * Between a column of a built-in type and a constant of the same type PostgreSQL's own operator is an exact match, and is
  * found first (citext's = does not disturb int4's). For a user's type a user's operator may be meant.
  */
-function columnIn<C>(node: Node, operator: string, context: ConstraintContext<C>): { key: C; column: Column } | undefined {
+function columnIn<C>(
+  node: Node,
+  operator: string,
+  context: ConstraintContext<C>,
+): { key: C; column: Column } | undefined {
   const found = context.columnOf(node);
   return found !== undefined && found.column.userType && context.isUserOperator(operator) ? undefined : found;
 }
@@ -145,7 +159,12 @@ function one<C>(key: C, fact: Fact): Constraint<C> {
 
 const flipped: Readonly<Record<string, string>> = { "=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<=" };
 
-function comparison<C>(operator: string, left: Node, right: Node, context: ConstraintContext<C>): Constraint<C> {
+function comparison<C>(
+  operator: string,
+  left: Node,
+  right: Node,
+  context: ConstraintContext<C>,
+): Constraint<C> {
   if (operator === "=" && "RowExpr" in left && "RowExpr" in right) {
     const a = left.RowExpr.args ?? [];
     const b = right.RowExpr.args ?? [];
@@ -167,7 +186,11 @@ function comparison<C>(operator: string, left: Node, right: Node, context: Const
   return direction === ">" || direction === ">=" ? interval(found, value, undefined) : undefined;
 }
 
-function bound<C>(node: Node | undefined, column: Column, context: ConstraintContext<C>): KeyValue | undefined {
+function bound<C>(
+  node: Node | undefined,
+  column: Column,
+  context: ConstraintContext<C>,
+): KeyValue | undefined {
   const value = keyConstant(node, column, context);
   return value === NEVER ? undefined : value;
 }
@@ -177,7 +200,9 @@ function interval<C>(
   lower: KeyValue | undefined,
   upper: KeyValue | undefined,
 ): Constraint<C> {
-  return lower === undefined && upper === undefined ? undefined : one(found.key, { kind: "between", lower, upper });
+  return lower === undefined && upper === undefined
+    ? undefined
+    : one(found.key, { kind: "between", lower, upper });
 }
 
 function inList<C>(left: Node, right: Node, context: ConstraintContext<C>): Constraint<C> {

@@ -21,7 +21,8 @@ export function directSplices(tree: QueryTree, snapshot: Snapshot): Splice[] | u
 function splicesOf(tree: QueryTree, unit: Unit): Splice[] {
   const splices = [...tableoidSplices(tree, unit), ...schemaSplices(tree, unit, true)];
   for (const occurrence of tree.occurrences) {
-    if (occurrence.block.unit !== unit || occurrence.rangeVar.inh === true || !isSharded(occurrence)) continue;
+    if (occurrence.block.unit !== unit || occurrence.rangeVar.inh === true || !isSharded(occurrence))
+      continue;
     splices.push(...removeOnly(namePlace(unit, occurrence.block, occurrence.rangeVar)));
   }
   return [...splices, ...viewSplices(tree, unit, (inner) => splicesOf(tree, inner))];
@@ -34,14 +35,19 @@ function isSharded(occurrence: Occurrence): boolean {
 
 /** Undefined where something would show that the shard is another table than its parent. */
 export function shardNames(tree: QueryTree): ShardName[] | undefined {
-  if (tree.units.length > 1 || systemColumnUses(tree).some((use) => use.name === "tableoid")) return undefined;
+  if (tree.units.length > 1 || systemColumnUses(tree).some((use) => use.name === "tableoid"))
+    return undefined;
   if (tree.columnRefs.some(({ node }) => fieldsOf(node).length > 2)) return undefined;
   const result: ShardName[] = [];
   for (const occurrence of tree.occurrences) {
     if (!isSharded(occurrence)) continue;
     const { relation, rangeVar } = occurrence;
     // The leaves of the user's own partitions are sharded, not the table that they make up.
-    const hidden = relation.rowSecurity || relation.hasTriggers || relation.kind !== "table" || relation.parents.length > 0;
+    const hidden =
+      relation.rowSecurity ||
+      relation.hasTriggers ||
+      relation.kind !== "table" ||
+      relation.parents.length > 0;
     if (hidden || usesWholeRow(tree, occurrence)) return undefined;
     const { start, end } = namePlace(tree.unit, occurrence.block, rangeVar);
     result.push({ start, end, relation });

@@ -37,8 +37,10 @@ export function isStrict(node: Node): boolean {
     return isColumn(lexpr) || isColumn(rexpr);
   }
   if ("NullTest" in node) return node.NullTest.nulltesttype === "IS_NOT_NULL" && isColumn(node.NullTest.arg);
-  if ("BoolExpr" in node && node.BoolExpr.boolop === "OR_EXPR") return (node.BoolExpr.args ?? []).every(isStrict);
-  if ("BoolExpr" in node && node.BoolExpr.boolop === "AND_EXPR") return (node.BoolExpr.args ?? []).some(isStrict);
+  if ("BoolExpr" in node && node.BoolExpr.boolop === "OR_EXPR")
+    return (node.BoolExpr.args ?? []).every(isStrict);
+  if ("BoolExpr" in node && node.BoolExpr.boolop === "AND_EXPR")
+    return (node.BoolExpr.args ?? []).some(isStrict);
   return isColumn(node);
 }
 
@@ -78,8 +80,24 @@ const patterns = new Set(["~~", "!~~", "~~*", "!~~*"]);
 const functions = new Set(["lower", "upper", "starts_with", "octet_length", "char_length", "btrim", "md5"]);
 /** Types whose input, for a constant, PostgreSQL has already accepted when it described the statement. */
 const castTypes = new Set([
-  "bool", "int2", "int4", "int8", "numeric", "float4", "float8", "text", "varchar", "bpchar", "date", "time", "timetz",
-  "timestamp", "timestamptz", "interval", "uuid", "bytea",
+  "bool",
+  "int2",
+  "int4",
+  "int8",
+  "numeric",
+  "float4",
+  "float8",
+  "text",
+  "varchar",
+  "bpchar",
+  "date",
+  "time",
+  "timetz",
+  "timestamp",
+  "timestamptz",
+  "interval",
+  "uuid",
+  "bytea",
 ]);
 
 class Writer {
@@ -140,7 +158,11 @@ class Writer {
       case "AEXPR_DISTINCT":
       case "AEXPR_NOT_DISTINCT": {
         const [left, right] = [this.value(expr.lexpr), this.value(expr.rexpr)];
-        return left && right && `(${left} IS ${expr.kind === "AEXPR_DISTINCT" ? "" : "NOT "}DISTINCT FROM ${right})`;
+        return (
+          left &&
+          right &&
+          `(${left} IS ${expr.kind === "AEXPR_DISTINCT" ? "" : "NOT "}DISTINCT FROM ${right})`
+        );
       }
       case "AEXPR_LIKE":
       case "AEXPR_ILIKE": {
@@ -151,7 +173,11 @@ class Writer {
       case "AEXPR_NOT_BETWEEN": {
         const left = this.value(expr.lexpr);
         const bounds = this.list(expr.rexpr);
-        return left && bounds && `(${left} ${expr.kind === "AEXPR_BETWEEN" ? "" : "NOT "}BETWEEN ${bounds.join(" AND ")})`;
+        return (
+          left &&
+          bounds &&
+          `(${left} ${expr.kind === "AEXPR_BETWEEN" ? "" : "NOT "}BETWEEN ${bounds.join(" AND ")})`
+        );
       }
       case "AEXPR_IN": {
         const left = this.rowOrValue(expr.lexpr);
@@ -162,7 +188,9 @@ class Writer {
       case "AEXPR_OP_ALL": {
         const [left, right] = [this.value(expr.lexpr), this.array(expr.rexpr)];
         if (!comparisons.has(operator)) return undefined;
-        return left && right && `(${left} ${operator} ${expr.kind === "AEXPR_OP_ANY" ? "ANY" : "ALL"} (${right}))`;
+        return (
+          left && right && `(${left} ${operator} ${expr.kind === "AEXPR_OP_ANY" ? "ANY" : "ALL"} (${right}))`
+        );
       }
       default:
         return undefined;
@@ -214,7 +242,8 @@ class Writer {
     if ("TypeCast" in node) {
       const { arg, typeName } = node.TypeCast;
       const type = castType(typeName, false);
-      const inner = arg === undefined || !("A_Const" in arg || "ParamRef" in arg) ? undefined : this.value(arg);
+      const inner =
+        arg === undefined || !("A_Const" in arg || "ParamRef" in arg) ? undefined : this.value(arg);
       return type && inner && `CAST(${inner} AS ${type})`;
     }
     if ("CoalesceExpr" in node) {
@@ -225,8 +254,18 @@ class Writer {
       const call = node.FuncCall;
       const path = names(call.funcname) ?? [];
       const name = path.at(-1) ?? "";
-      const plain = call.over === undefined && call.agg_distinct !== true && call.func_variadic !== true && call.agg_filter === undefined;
-      if (!plain || !functions.has(name) || path.length > 2 || (path.length === 2 && path[0] !== "pg_catalog")) return undefined;
+      const plain =
+        call.over === undefined &&
+        call.agg_distinct !== true &&
+        call.func_variadic !== true &&
+        call.agg_filter === undefined;
+      if (
+        !plain ||
+        !functions.has(name) ||
+        path.length > 2 ||
+        (path.length === 2 && path[0] !== "pg_catalog")
+      )
+        return undefined;
       if (path.length === 1 && this.context.isUserRoutine(name)) return undefined;
       const args = this.all(call.args ?? [], (arg) => this.value(arg));
       return args && `pg_catalog.${quoteIdentifier(name)}(${args.join(", ")})`;
@@ -236,7 +275,8 @@ class Writer {
 
   /** A pattern that ends in a lone backslash is an error, as soon as a row is compared with it. */
   private pattern(node: Node | undefined): string | undefined {
-    if (node === undefined || !("A_Const" in node) || (node.A_Const.sval?.sval ?? "").includes("\\")) return undefined;
+    if (node === undefined || !("A_Const" in node) || (node.A_Const.sval?.sval ?? "").includes("\\"))
+      return undefined;
     return constantSql(node);
   }
 
@@ -244,7 +284,9 @@ class Writer {
     if (node === undefined) return undefined;
     if ("ParamRef" in node || "A_Const" in node) return this.value(node);
     if ("A_ArrayExpr" in node) {
-      const items = this.all(node.A_ArrayExpr.elements ?? [], (item) => ("ColumnRef" in item ? undefined : this.value(item)));
+      const items = this.all(node.A_ArrayExpr.elements ?? [], (item) =>
+        "ColumnRef" in item ? undefined : this.value(item),
+      );
       return items && items.length > 0 ? `ARRAY[${items.join(", ")}]` : undefined;
     }
     if ("TypeCast" in node) {
@@ -262,11 +304,18 @@ function constantSql(node: Extract<Node, { A_Const: unknown }>): string | undefi
   if (sval !== undefined) {
     const text = sval.sval ?? "";
     // 'now' and 'today' are read as other moments on other servers.
-    return text.length < 60 && /\b(?:now|today|tomorrow|yesterday)\b/i.test(text) ? undefined : quoteLiteral(text);
+    return text.length < 60 && /\b(?:now|today|tomorrow|yesterday)\b/i.test(text)
+      ? undefined
+      : quoteLiteral(text);
   }
   // A sign binds weaker than a cast: -5::text is not (-5)::text.
   if (ival !== undefined) return (ival.ival ?? 0) < 0 ? `(${ival.ival})` : String(ival.ival ?? 0);
-  if (fval !== undefined) return /^[0-9.eE+]+$/.test(fval.fval ?? "") ? fval.fval : fval.fval === undefined ? undefined : `(${fval.fval})`;
+  if (fval !== undefined)
+    return /^[0-9.eE+]+$/.test(fval.fval ?? "")
+      ? fval.fval
+      : fval.fval === undefined
+        ? undefined
+        : `(${fval.fval})`;
   if (boolval !== undefined) return boolval.boolval === true ? "TRUE" : "FALSE";
   return undefined;
 }
@@ -274,9 +323,15 @@ function constantSql(node: Extract<Node, { A_Const: unknown }>): string | undefi
 function castType(type: TypeName | undefined, array: boolean): string | undefined {
   const path = names(type?.names) ?? [];
   const name = path.at(-1) ?? "";
-  if (type === undefined || path.length === 0 || path.length > 2 || (path.length === 2 && path[0] !== "pg_catalog")) return undefined;
+  if (
+    type === undefined ||
+    path.length === 0 ||
+    path.length > 2 ||
+    (path.length === 2 && path[0] !== "pg_catalog")
+  )
+    return undefined;
   if (!castTypes.has(name) || type.setof === true) return undefined;
-  if (((type.arrayBounds?.length ?? 0) > 0) !== array) return undefined;
+  if ((type.arrayBounds?.length ?? 0) > 0 !== array) return undefined;
   const modifiers: string[] = [];
   for (const modifier of type.typmods ?? []) {
     if (!("A_Const" in modifier) || modifier.A_Const.ival === undefined) return undefined;

@@ -11,7 +11,10 @@ export type Target =
 
 const catalogSchemas = new Set(["pg_catalog", "information_schema", "pg_toast", "pleiad"]);
 
-export function findTarget(rangeVar: RangeVar, context: { snapshot: Snapshot; searchPath: readonly string[] }): Target {
+export function findTarget(
+  rangeVar: RangeVar,
+  context: { snapshot: Snapshot; searchPath: readonly string[] },
+): Target {
   const name = rangeVar.relname ?? "";
   const schema = rangeVar.schemaname;
   if (schema !== undefined && catalogSchemas.has(schema)) return { kind: "catalog" };
@@ -19,7 +22,9 @@ export function findTarget(rangeVar: RangeVar, context: { snapshot: Snapshot; se
   if (relation === undefined) {
     // pg_catalog is searched before the search path; a user's relation may be called pg_… too, but then it was found above
     // only if it is not hidden, and a hidden one is not meant.
-    const mayBeCatalogs = schema === undefined && (name.startsWith("pg_") || context.searchPath.some((s) => catalogSchemas.has(s)));
+    const mayBeCatalogs =
+      schema === undefined &&
+      (name.startsWith("pg_") || context.searchPath.some((s) => catalogSchemas.has(s)));
     if (mayBeCatalogs) return { kind: "catalog" };
     throw refusal("unknown-relation", `Relation "${schema === undefined ? name : `${schema}.${name}`}".`);
   }

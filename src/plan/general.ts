@@ -41,7 +41,9 @@ export function planGeneral(tree: QueryTree, request: GeneralRequest): GeneralPl
   const target = needsRowTypes(relations, request.snapshot) ? "catalog" : request.target;
   if (target === "catalog" && request.readByFunctions.size > 0) return refusal("function-reads-many-nodes");
   const temporaryNames = chooseNames(tree, relations, request.readByFunctions, target);
-  const tables = [...relations].map((relation) => shippedTable(tree, relation, temporaryNames.get(relation)!, request));
+  const tables = [...relations].map((relation) =>
+    shippedTable(tree, relation, temporaryNames.get(relation)!, request),
+  );
   const splices = textSplices(tree, tree.unit, temporaryNames);
   return { target, tables, splices, correlated: isCorrelated(tree) };
 }
@@ -51,7 +53,11 @@ function needsRowTypes(relations: ReadonlySet<Relation>, snapshot: Snapshot): bo
   for (const relation of relations) {
     for (const column of relation.columns) {
       const type = snapshot.userTypes.get(column.typeOid);
-      if (type?.kind === "composite" && snapshot.relations.get(`${type.schema}\0${type.name}`)?.kind.endsWith("table") === true) return true;
+      if (
+        type?.kind === "composite" &&
+        snapshot.relations.get(`${type.schema}\0${type.name}`)?.kind.endsWith("table") === true
+      )
+        return true;
     }
   }
   return false;
@@ -78,7 +84,8 @@ function chooseNames(
   for (const relation of relations) {
     if (result.has(relation)) continue;
     let name = relation.name;
-    for (let n = 1; taken.has(name) || (target === "catalog" && n === 1); n++) name = numbered(relation.name, n);
+    for (let n = 1; taken.has(name) || (target === "catalog" && n === 1); n++)
+      name = numbered(relation.name, n);
     taken.add(name);
     result.set(relation, name);
   }
@@ -92,13 +99,20 @@ function numbered(name: string, n: number): string {
   return `${stem}#${n}`;
 }
 
-function shippedTable(tree: QueryTree, relation: Relation, temporaryName: string, request: GeneralRequest): ShippedTable {
+function shippedTable(
+  tree: QueryTree,
+  relation: Relation,
+  temporaryName: string,
+  request: GeneralRequest,
+): ShippedTable {
   const occurrences = tree.occurrences.filter((o) => o.relation === relation);
   const whole = request.readByFunctions.has(relation);
   const primaryKey = occurrences.some((o) => (o.block.select.groupClause?.length ?? 0) > 0)
     ? relation.indexes.find((index) => index.primary && index.columns !== undefined)?.columns
     : undefined;
-  const needed = new Set<Column>(whole ? relation.columns : occurrences.flatMap((o) => [...neededColumns(tree, o)]));
+  const needed = new Set<Column>(
+    whole ? relation.columns : occurrences.flatMap((o) => [...neededColumns(tree, o)]),
+  );
   for (const column of relation.columns) if (primaryKey?.includes(column.name) === true) needed.add(column);
   if (needed.size === 0 && relation.columns.length > 0) needed.add(narrowest(relation));
   const rows = occurrences.map((o) => request.relevantRows.get(o)!);
@@ -140,7 +154,10 @@ function textSplices(tree: QueryTree, unit: Unit, temporaryNames: ReadonlyMap<Re
     if (occurrence.block.unit !== unit) continue;
     const name = temporaryNames.get(occurrence.relation)!;
     const place = namePlace(unit, occurrence.block, occurrence.rangeVar);
-    const alias = occurrence.rangeVar.alias === undefined && name !== occurrence.relation.name ? occurrence.relation.name : undefined;
+    const alias =
+      occurrence.rangeVar.alias === undefined && name !== occurrence.relation.name
+        ? occurrence.relation.name
+        : undefined;
     splices.push(...replaceName(place, quoteQualified("pg_temp", name), alias, true));
   }
   splices.push(...viewSplices(tree, unit, (inner) => textSplices(tree, inner, temporaryNames)));

@@ -56,7 +56,14 @@ export function usesWholeRow(tree: QueryTree, occurrence: Occurrence): boolean {
   });
 }
 
-export const systemColumns: ReadonlySet<string> = new Set(["tableoid", "ctid", "xmin", "xmax", "cmin", "cmax"]);
+export const systemColumns: ReadonlySet<string> = new Set([
+  "tableoid",
+  "ctid",
+  "xmin",
+  "xmax",
+  "cmin",
+  "cmax",
+]);
 
 /** Every column of the occurrence, when its row is used as one or a star or alias list shows them all. */
 export function needsAllColumns(tree: QueryTree, occurrence: Occurrence): boolean {

@@ -31,12 +31,48 @@ export interface OpenedBody {
   readonly userOperator: boolean;
 }
 
-const writingWords = new Set(["insert", "update", "delete", "merge", "truncate", "create", "alter", "drop", "grant", "revoke"]);
+const writingWords = new Set([
+  "insert",
+  "update",
+  "delete",
+  "merge",
+  "truncate",
+  "create",
+  "alter",
+  "drop",
+  "grant",
+  "revoke",
+]);
 /** Commands only where a statement can begin; elsewhere they are names. */
 const commandWords = new Set([
-  "copy", "call", "lock", "refresh", "vacuum", "analyze", "notify", "listen", "unlisten", "comment", "commit", "rollback", "set",
-  "reset", "prepare", "deallocate", "import", "do", "cluster", "reindex", "security", "discard", "checkpoint", "load", "savepoint",
-  "start", "abort", "reassign",
+  "copy",
+  "call",
+  "lock",
+  "refresh",
+  "vacuum",
+  "analyze",
+  "notify",
+  "listen",
+  "unlisten",
+  "comment",
+  "commit",
+  "rollback",
+  "set",
+  "reset",
+  "prepare",
+  "deallocate",
+  "import",
+  "do",
+  "cluster",
+  "reindex",
+  "security",
+  "discard",
+  "checkpoint",
+  "load",
+  "savepoint",
+  "start",
+  "abort",
+  "reassign",
 ]);
 const beforeStatement = new Set([";", "begin", "then", "else", "loop", "atomic", ">>", "$$"]);
 
@@ -77,13 +113,22 @@ export function openBody(text: string, context: CallContext): OpenedBody {
       noteBuiltIn(name, schema, found);
     }
     if (/^pg_(?!catalog$|temp$)/.test(name) && written[i + 1] !== "(") found.readsCatalogs = true;
-    if (name === "information_schema" || /^reg(?:class|proc|type|role|namespace|oper|config|collation)/.test(name)) found.readsCatalogs = true;
+    if (
+      name === "information_schema" ||
+      /^reg(?:class|proc|type|role|namespace|oper|config|collation)/.test(name)
+    )
+      found.readsCatalogs = true;
     noteRelation(name, schema, context, reads, found);
   });
   return { ...found, reads: [...reads], calls };
 }
 
-function qualifierOf(bytes: Buffer, tokens: readonly Token[], written: readonly string[], i: number): string | undefined {
+function qualifierOf(
+  bytes: Buffer,
+  tokens: readonly Token[],
+  written: readonly string[],
+  i: number,
+): string | undefined {
   const before = tokens[i - 2];
   if (written[i - 1] !== "." || before === undefined) return undefined;
   return before.kind === "word" || before.kind === "quoted" ? tokenName(bytes, before) : undefined;

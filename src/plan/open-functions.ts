@@ -75,7 +75,8 @@ class Opener {
   /** Every function of the user's own: which of them an operator or aggregate stands for is not known. */
   all(): void {
     for (const list of this.context.snapshot.routines.values()) {
-      for (const routine of list) if (routine.kind === "function" && routine.extension === undefined) this.open(routine);
+      for (const routine of list)
+        if (routine.kind === "function" && routine.extension === undefined) this.open(routine);
     }
   }
 

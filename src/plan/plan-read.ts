@@ -35,7 +35,8 @@ export function planRead(statement: ParsedStatement, context: PlanContext): Read
   try {
     return plan(statement, context);
   } catch (error) {
-    if (error instanceof RangeError && /call stack/.test(error.message)) throw pgError("54001", "stack depth limit exceeded");
+    if (error instanceof RangeError && /call stack/.test(error.message))
+      throw pgError("54001", "stack depth limit exceeded");
     throw error;
   }
 }
@@ -74,7 +75,10 @@ function plan(statement: ParsedStatement, context: PlanContext): ReadPlan | Cata
     direct,
     shardNames: direct && functions.reads.size === 0 ? shardNames(tree) : undefined,
     directSplices: directSplices(tree, context.snapshot) ?? [],
-    gather: direct && functions.reads.size === 0 && systemColumns === undefined ? planGather(tree, context) : undefined,
+    gather:
+      direct && functions.reads.size === 0 && systemColumns === undefined
+        ? planGather(tree, context)
+        : undefined,
     general,
     transactionTimes: transactionTimes(tree),
     writes: false,

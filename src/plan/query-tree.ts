@@ -2,7 +2,16 @@
  * A statement as the planner looks at it: its levels of SELECT, what stands in their FROM, and what their expressions mention.
  * Built once per statement by build-query-tree.ts; every rule of the planner reads it, none changes it.
  */
-import type { A_Expr, ColumnRef, FuncCall, Node, RangeVar, SelectStmt, SQLValueFunction, TypeName } from "@pgsql/types";
+import type {
+  A_Expr,
+  ColumnRef,
+  FuncCall,
+  Node,
+  RangeVar,
+  SelectStmt,
+  SQLValueFunction,
+  TypeName,
+} from "@pgsql/types";
 import type { Column, Relation } from "../catalog/snapshot.ts";
 
 /** A text with the tree whose locations point into it: the statement's own, or the definition of a view that it reads. */

@@ -7,7 +7,13 @@ import type { ColumnRef, Node } from "@pgsql/types";
 import type { Column } from "../catalog/snapshot.ts";
 import { walk } from "../sql/walk.ts";
 import { ColumnGraph, type GraphColumn } from "./column-graph.ts";
-import { comparisonOperator, constraintOf, type ConstraintContext, type Fact, type Term } from "./constraint.ts";
+import {
+  comparisonOperator,
+  constraintOf,
+  type ConstraintContext,
+  type Fact,
+  type Term,
+} from "./constraint.ts";
 import type { ConstantContext } from "./constants.ts";
 import { factSql, filterSql, isStrict, type FilterSqlContext } from "./filter-sql.ts";
 import { joinsOf, restrictionAt, type Site } from "./join-path.ts";
@@ -33,7 +39,10 @@ export interface RelevantRows {
   readonly filters: readonly ShipFilter[];
 }
 
-export function findRelevantRows(tree: QueryTree, context: RelevantRowsContext): ReadonlyMap<Occurrence, RelevantRows> {
+export function findRelevantRows(
+  tree: QueryTree,
+  context: RelevantRowsContext,
+): ReadonlyMap<Occurrence, RelevantRows> {
   const finder = new Finder(tree, context);
   finder.run();
   return new Map(tree.occurrences.map((occurrence) => [occurrence, finder.result(occurrence)]));
@@ -67,7 +76,9 @@ class Finder {
   }
 
   private conditionsOf(block: Block): Node[] {
-    return [block.select.whereClause, ...joinsOf(block).map((join) => join.quals)].filter((node) => node !== undefined);
+    return [block.select.whereClause, ...joinsOf(block).map((join) => join.quals)].filter(
+      (node) => node !== undefined,
+    );
   }
 
   result(occurrence: Occurrence): RelevantRows {
@@ -118,7 +129,8 @@ class Finder {
     if (terms.length === 1) {
       for (const [column, facts] of terms[0]!) {
         // Terms are strict, so a nullable side is no hindrance; a column of an outer level is not restricted from here.
-        if (restrictionAt(site, column.item) !== undefined) for (const fact of facts) column.facts.set(fact, true);
+        if (restrictionAt(site, column.item) !== undefined)
+          for (const fact of facts) column.facts.set(fact, true);
       }
       return;
     }
@@ -146,7 +158,9 @@ class Finder {
     const left = rows ? (lexpr.RowExpr.args ?? []) : [lexpr];
     const right = rows ? (rexpr.RowExpr.args ?? []) : [rexpr];
     if (left.length !== right.length) return;
-    left.forEach((node, i) => this.equality(this.columnAt(node, site.block), this.columnAt(right[i]!, site.block), site));
+    left.forEach((node, i) =>
+      this.equality(this.columnAt(node, site.block), this.columnAt(right[i]!, site.block), site),
+    );
   }
 
   private using(name: string, site: Site, join: Join): void {
@@ -185,7 +199,8 @@ class Finder {
       if (type !== "ColumnRef" || !certain) return certain;
       const resolved = resolveColumn(fields as ColumnRef, site.block);
       const restriction = resolved === undefined ? undefined : restrictionAt(site, resolved.item);
-      const pushed = restriction === undefined ? undefined : this.graph.pushDown(this.graph.column(resolved!));
+      const pushed =
+        restriction === undefined ? undefined : this.graph.pushDown(this.graph.column(resolved!));
       if (pushed === undefined || (occurrence !== undefined && pushed.occurrence !== occurrence)) {
         certain = false;
       } else {
@@ -208,7 +223,8 @@ interface TracedCondition {
 
 function conjunctsOf(node: Node | undefined): Node[] {
   if (node === undefined) return [];
-  if ("BoolExpr" in node && node.BoolExpr.boolop === "AND_EXPR") return (node.BoolExpr.args ?? []).flatMap(conjunctsOf);
+  if ("BoolExpr" in node && node.BoolExpr.boolop === "AND_EXPR")
+    return (node.BoolExpr.args ?? []).flatMap(conjunctsOf);
   return [node];
 }
 

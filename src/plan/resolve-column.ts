@@ -5,7 +5,14 @@
  */
 import type { ColumnRef, Node, ResTarget } from "@pgsql/types";
 import { names } from "../sql/walk.ts";
-import { columnOf, type Block, type FromItem, type JoinTree, type Occurrence, type Query } from "./query-tree.ts";
+import {
+  columnOf,
+  type Block,
+  type FromItem,
+  type JoinTree,
+  type Occurrence,
+  type Query,
+} from "./query-tree.ts";
 
 export interface ItemColumn {
   readonly item: FromItem;
@@ -35,7 +42,9 @@ export function resolveColumn(ref: ColumnRef, block: Block): ItemColumn | undefi
   const schema = parts.length === 3 ? parts[0] : undefined;
   let seen: number | undefined;
   for (let b: Block | undefined = block; b !== undefined; seen = b.parentItemsSeen, b = b.parent) {
-    const found = b.items.slice(0, seen).filter((i) => i.alias === alias && (schema === undefined || isOfSchema(i, schema)));
+    const found = b.items
+      .slice(0, seen)
+      .filter((i) => i.alias === alias && (schema === undefined || isOfSchema(i, schema)));
     // Two of one name: one of them is hidden inside an aliased join, and which is meant depends on the place.
     if (found.length > 1 || (found.length === 0 && hasJoinAlias(b, alias))) return undefined;
     const item = found[0];
@@ -46,7 +55,9 @@ export function resolveColumn(ref: ColumnRef, block: Block): ItemColumn | undefi
 
 function isOfSchema(item: FromItem, schema: string): boolean {
   if (item.kind === "table") return item.rangeVar.alias === undefined && item.relation.schema === schema;
-  return item.kind === "query" && item.view?.relation.schema === schema && item.view.rangeVar.alias === undefined;
+  return (
+    item.kind === "query" && item.view?.relation.schema === schema && item.view.rangeVar.alias === undefined
+  );
 }
 
 function hasJoinAlias(block: Block, alias: string): boolean {
@@ -60,7 +71,8 @@ function resolveUnqualified(name: string, block: Block): ItemColumn | undefined 
   for (let b: Block | undefined = block; b !== undefined; seen = b.parentItemsSeen, b = b.parent) {
     let unknown = false;
     const found: ItemColumn[] = [];
-    const hidden: ReadonlySet<FromItem> | undefined = seen === undefined ? undefined : new Set(b.items.slice(seen));
+    const hidden: ReadonlySet<FromItem> | undefined =
+      seen === undefined ? undefined : new Set(b.items.slice(seen));
     for (const tree of b.from) {
       const inTree = findInJoin(tree, name, hidden);
       if (inTree === "unknown") unknown = true;
@@ -127,7 +139,10 @@ export function columnsOfItem(item: FromItem): readonly OutputColumn[] | undefin
   if (columns === undefined) return undefined;
   // A view shows the names of its columns, which its definition's text carries too; the catalog's are the surer ones.
   if (item.kind === "query" && item.view !== undefined) {
-    columns = rename(columns, item.view.relation.columns.map((c) => c.name));
+    columns = rename(
+      columns,
+      item.view.relation.columns.map((c) => c.name),
+    );
   }
   if (item.kind === "cte") columns = rename(columns, item.cte.columnAliases);
   return rename(columns, item.columnAliases);
@@ -157,7 +172,12 @@ function outputOfBlock(block: Block): readonly OutputColumn[] | undefined {
   if (block.select.valuesLists !== undefined) {
     const [first] = block.select.valuesLists;
     const count = first !== undefined && "List" in first ? (first.List.items?.length ?? 0) : 0;
-    return Array.from({ length: count }, (_, i) => ({ name: `column${i + 1}`, block, expression: undefined, column: undefined }));
+    return Array.from({ length: count }, (_, i) => ({
+      name: `column${i + 1}`,
+      block,
+      expression: undefined,
+      column: undefined,
+    }));
   }
   const result: OutputColumn[] = [];
   for (const node of block.select.targetList ?? []) {
@@ -165,7 +185,12 @@ function outputOfBlock(block: Block): readonly OutputColumn[] | undefined {
     const target = node.ResTarget;
     const star = starOf(target);
     if (star === undefined) {
-      result.push({ name: target.name ?? impliedName(target.val), block, expression: target.val, column: undefined });
+      result.push({
+        name: target.name ?? impliedName(target.val),
+        block,
+        expression: target.val,
+        column: undefined,
+      });
       continue;
     }
     const expanded = expandStar(star.alias, block);
@@ -186,7 +211,8 @@ function starOf(target: ResTarget): { alias: string | undefined } | undefined {
 function expandStar(alias: string | undefined, block: Block): ItemColumn[] | undefined {
   const items = alias === undefined ? block.items : block.items.filter((i) => i.alias === alias);
   if (items.length === 0 || (alias !== undefined && items.length > 1)) return undefined;
-  if (alias === undefined && block.from.some((tree) => tree.kind === "join" && mergesOrHides(tree))) return undefined;
+  if (alias === undefined && block.from.some((tree) => tree.kind === "join" && mergesOrHides(tree)))
+    return undefined;
   const result: ItemColumn[] = [];
   for (const item of items) {
     const shown = item.kind === "table" ? shownNames(item) : columnsOfItem(item)?.map((c) => c.name);
@@ -201,7 +227,13 @@ function expandStar(alias: string | undefined, block: Block): ItemColumn[] | und
 
 function mergesOrHides(tree: JoinTree): boolean {
   if (tree.kind === "leaf") return false;
-  return tree.natural || tree.using.length > 0 || tree.alias !== undefined || mergesOrHides(tree.left) || mergesOrHides(tree.right);
+  return (
+    tree.natural ||
+    tree.using.length > 0 ||
+    tree.alias !== undefined ||
+    mergesOrHides(tree.left) ||
+    mergesOrHides(tree.right)
+  );
 }
 
 function shownNames(occurrence: Occurrence): string[] {

@@ -19,7 +19,11 @@ export function shardFilter(relation: Relation, rows: RelevantRows): ShardFilter
   const key = distribution.columns;
   const parts = [ofFacts(key, rows.facts, distribution.kind === "range")];
   for (const terms of rows.alternatives) {
-    parts.push(union(terms.map((term) => ofFacts(key, together(term, rows.facts, key), distribution.kind === "range"))));
+    parts.push(
+      union(
+        terms.map((term) => ofFacts(key, together(term, rows.facts, key), distribution.kind === "range")),
+      ),
+    );
   }
   return intersection(parts);
 }
@@ -80,7 +84,8 @@ export function union(filters: readonly ShardFilter[]): ShardFilter {
   if (some.length === 0) return { kind: "none" };
   if (some.some((f) => f.kind === "all")) return all;
   if (some.length === 1) return some[0]!;
-  if (some.every((f) => f.kind === "points")) return { kind: "points", tuples: some.flatMap((f) => f.tuples) };
+  if (some.every((f) => f.kind === "points"))
+    return { kind: "points", tuples: some.flatMap((f) => f.tuples) };
   return { kind: "union", of: some };
 }
 

@@ -30,7 +30,11 @@ export function systemColumnUses(tree: QueryTree): SystemColumnUse[] {
   });
 }
 
-function ownerOf(fields: readonly string[], name: string, block: Block | undefined): Occurrence | "not a table's" | undefined {
+function ownerOf(
+  fields: readonly string[],
+  name: string,
+  block: Block | undefined,
+): Occurrence | "not a table's" | undefined {
   for (let b = block; b !== undefined; b = b.parent) {
     const candidates = fields.length > 1 ? b.items.filter((i) => i.alias === fields.at(-2)) : b.items;
     // A subquery or CTE has such a column only if it says so.
@@ -39,7 +43,8 @@ function ownerOf(fields: readonly string[], name: string, block: Block | undefin
     const tables = candidates.filter((i) => i.kind === "table" || i.kind === "catalog relation");
     if (tables.length === 1) return tables[0]!.kind === "table" ? tables[0] : "not a table's";
     if (tables.length > 1) return undefined;
-    if (fields.length > 1 && candidates.length > 0) return candidates.every((i) => i.kind === "function") ? "not a table's" : undefined;
+    if (fields.length > 1 && candidates.length > 0)
+      return candidates.every((i) => i.kind === "function") ? "not a table's" : undefined;
   }
   return undefined;
 }
@@ -53,7 +58,8 @@ export function tableoidSplices(tree: QueryTree, unit: Unit): Splice[] {
     if (name !== "tableoid" || occurrence === undefined || found.unit !== unit) return [];
     const start = found.node.location ?? 0;
     let end = start;
-    for (let part = 0; part < fieldsOf(found.node).length * 2 - 1; part++) end = nextToken(unit.text, end)?.end ?? end;
+    for (let part = 0; part < fieldsOf(found.node).length * 2 - 1; part++)
+      end = nextToken(unit.text, end)?.end ?? end;
     return [{ start, end, text: `(SELECT ${occurrence.relation.oid}::pg_catalog.oid AS tableoid)` }];
   });
 }
@@ -62,18 +68,24 @@ export function tableoidSplices(tree: QueryTree, unit: Unit): Splice[] {
  * ctid and xmin mean something where all rows come from one table of one server. Undefined: no objection; otherwise the
  * refusal for the levels at which rows of several would meet.
  */
-export function checkSystemColumns(tree: QueryTree, uses: readonly TableUse[], snapshot: Snapshot): PgError | undefined {
+export function checkSystemColumns(
+  tree: QueryTree,
+  uses: readonly TableUse[],
+  snapshot: Snapshot,
+): PgError | undefined {
   const found = systemColumnUses(tree);
   if (found.length === 0) return undefined;
   for (const { name, occurrence } of found) {
     if (occurrence === undefined) throw refusal("system-columns", `Column ${name}.`);
-    if (name === "tableoid" && hasChildren(snapshot, occurrence.relation)) throw refusal("tableoid-of-parent");
+    if (name === "tableoid" && hasChildren(snapshot, occurrence.relation))
+      throw refusal("tableoid-of-parent");
   }
   const physical = found.filter((use) => use.name !== "tableoid");
   if (physical.length === 0) return undefined;
   const objection = refusal("system-columns", `Column ${physical[0]!.name}.`);
   for (const { relation, filter } of uses) {
-    const onePlace = relation.distribution?.kind === "single" || (filter.kind === "points" && filter.tuples.length === 1);
+    const onePlace =
+      relation.distribution?.kind === "single" || (filter.kind === "points" && filter.tuples.length === 1);
     if (!onePlace) throw objection;
   }
   return objection;

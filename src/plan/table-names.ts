@@ -81,10 +81,19 @@ function isTableCommand(block: Block): boolean {
  * Another name, or a subquery, in the place of a relation's name. `alias` is put behind it where the text has none and the
  * columns are still called by the old name. Without `keepOnly` ONLY goes: a subquery, or a table that is partitioned there.
  */
-export function replaceName(place: NamePlace, written: string, alias: string | undefined, keepOnly: boolean): Splice[] {
+export function replaceName(
+  place: NamePlace,
+  written: string,
+  alias: string | undefined,
+  keepOnly: boolean,
+): Splice[] {
   const splices: Splice[] = [{ start: place.start, end: place.end, text: written }];
   if (alias !== undefined) {
-    splices.push({ start: place.endOfExpression, end: place.endOfExpression, text: ` AS ${quoteIdentifier(alias)}` });
+    splices.push({
+      start: place.endOfExpression,
+      end: place.endOfExpression,
+      text: ` AS ${quoteIdentifier(alias)}`,
+    });
     // TABLE t takes no alias.
     if (place.tableCommand !== undefined) splices.push({ ...place.tableCommand, text: "SELECT * FROM" });
   }

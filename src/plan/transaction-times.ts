@@ -46,7 +46,9 @@ export function isTransactionTime(path: readonly string[]): boolean {
 export function hasHiddenTimes(tree: QueryTree): boolean {
   return (
     tree.timeFunctions.some(({ node, unit }) => unit !== tree.unit && types[node.op ?? ""] !== undefined) ||
-    tree.functionCalls.some(({ node, unit }) => unit !== tree.unit && isTransactionTime(names(node.funcname) ?? []))
+    tree.functionCalls.some(
+      ({ node, unit }) => unit !== tree.unit && isTransactionTime(names(node.funcname) ?? []),
+    )
   );
 }
 

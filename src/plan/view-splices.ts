@@ -6,7 +6,11 @@ import type { QueryItem, QueryTree, Unit } from "./query-tree.ts";
 import { fieldsOf, namePlace, removeStar, replaceName, unqualifyColumn } from "./table-names.ts";
 
 /** The views named in a text become subqueries; `splicesOf` says what changes inside their definitions. */
-export function viewSplices(tree: QueryTree, unit: Unit, splicesOf: (inner: Unit) => readonly Splice[]): Splice[] {
+export function viewSplices(
+  tree: QueryTree,
+  unit: Unit,
+  splicesOf: (inner: Unit) => readonly Splice[],
+): Splice[] {
   const splices: Splice[] = [];
   for (const inner of tree.units) {
     if (inner.view === undefined || inner.view.within !== unit) continue;
@@ -19,7 +23,11 @@ export function viewSplices(tree: QueryTree, unit: Unit, splicesOf: (inner: Unit
     splices.push(...replaceName(place, written, undefined, false), ...removeStar(unit, place));
     if (alias !== undefined) {
       // As a table, a view is called by its name; its columns are named anew in case the definition names them otherwise.
-      splices.push({ start: place.endOfExpression, end: place.endOfExpression, text: ` AS ${quoteIdentifier(alias)}${columnList(item) ?? ""}` });
+      splices.push({
+        start: place.endOfExpression,
+        end: place.endOfExpression,
+        text: ` AS ${quoteIdentifier(alias)}${columnList(item) ?? ""}`,
+      });
       if (place.tableCommand !== undefined) splices.push({ ...place.tableCommand, text: "SELECT * FROM" });
     }
   }
@@ -36,7 +44,8 @@ export function schemaSplices(tree: QueryTree, unit: Unit, viewsOnly = false): S
   const renamed = new Set<string>();
   for (const block of tree.blocks) {
     for (const item of block.items) {
-      if (item.kind === "query" && item.view !== undefined) renamed.add(`${item.view.relation.schema}.${item.view.relation.name}`);
+      if (item.kind === "query" && item.view !== undefined)
+        renamed.add(`${item.view.relation.schema}.${item.view.relation.name}`);
       if (item.kind === "table" && !viewsOnly) renamed.add(`${item.relation.schema}.${item.relation.name}`);
     }
   }
@@ -44,8 +53,11 @@ export function schemaSplices(tree: QueryTree, unit: Unit, viewsOnly = false): S
     if (own !== unit) return [];
     const fields = fieldsOf(node);
     // schema.relation.column, database.schema.relation.column; schema.relation as a whole row.
-    if (fields.length >= 3 && renamed.has(`${fields.at(-3)}.${fields.at(-2)}`)) return unqualifyColumn(unit, node, 2);
+    if (fields.length >= 3 && renamed.has(`${fields.at(-3)}.${fields.at(-2)}`))
+      return unqualifyColumn(unit, node, 2);
     const isRow = fields.length === 2 && fields[1] !== "*" && renamed.has(`${fields[0]}.${fields[1]}`);
-    return isRow && !tree.blocks.some((b) => b.items.some((i) => i.alias === fields[0])) ? unqualifyColumn(unit, node, 1) : [];
+    return isRow && !tree.blocks.some((b) => b.items.some((i) => i.alias === fields[0]))
+      ? unqualifyColumn(unit, node, 1)
+      : [];
   });
 }

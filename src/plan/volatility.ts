@@ -2,7 +2,13 @@
 import type { FuncCall, Node } from "@pgsql/types";
 import { relationKey, type Routine, type Snapshot } from "../catalog/snapshot.ts";
 import { names, walk } from "../sql/walk.ts";
-import { aggregates, sequenceFunctions, setReturningFunctions, volatileFunctions, writingFunctions } from "./built-in-functions.ts";
+import {
+  aggregates,
+  sequenceFunctions,
+  setReturningFunctions,
+  volatileFunctions,
+  writingFunctions,
+} from "./built-in-functions.ts";
 import type { Block, QueryTree } from "./query-tree.ts";
 
 export interface CallContext {
@@ -14,7 +20,9 @@ export interface CallContext {
 export function routinesNamed(path: readonly string[], context: CallContext): readonly Routine[] {
   const name = path.at(-1) ?? "";
   if (path.length > 1) return context.snapshot.routines.get(relationKey(path.at(-2)!, name)) ?? [];
-  return context.searchPath.flatMap((schema) => context.snapshot.routines.get(relationKey(schema, name)) ?? []);
+  return context.searchPath.flatMap(
+    (schema) => context.snapshot.routines.get(relationKey(schema, name)) ?? [],
+  );
 }
 
 /** The name when PostgreSQL's own function may be meant. */
@@ -25,20 +33,30 @@ export function builtInName(path: readonly string[]): string | undefined {
 export function isVolatileCall(call: FuncCall, context: CallContext): boolean {
   const path = names(call.funcname) ?? [];
   const name = builtInName(path);
-  if (name !== undefined && (volatileFunctions.has(name) || sequenceFunctions.has(name) || writingFunctions.has(name))) return true;
+  if (
+    name !== undefined &&
+    (volatileFunctions.has(name) || sequenceFunctions.has(name) || writingFunctions.has(name))
+  )
+    return true;
   return routinesNamed(path, context).some((r) => r.volatility === "volatile" && r.kind !== "aggregate");
 }
 
 export function isAggregateCall(call: FuncCall, context: CallContext): boolean {
   const path = names(call.funcname) ?? [];
   const name = builtInName(path);
-  return (name !== undefined && aggregates.has(name)) || routinesNamed(path, context).some((r) => r.kind === "aggregate");
+  return (
+    (name !== undefined && aggregates.has(name)) ||
+    routinesNamed(path, context).some((r) => r.kind === "aggregate")
+  );
 }
 
 export function isSetReturningCall(call: FuncCall, context: CallContext): boolean {
   const path = names(call.funcname) ?? [];
   const name = builtInName(path);
-  return (name !== undefined && setReturningFunctions.has(name)) || routinesNamed(path, context).some((r) => r.returnsSet);
+  return (
+    (name !== undefined && setReturningFunctions.has(name)) ||
+    routinesNamed(path, context).some((r) => r.returnsSet)
+  );
 }
 
 /** Is there a volatile call anywhere in the expression, queries inside it included? */

@@ -21,9 +21,27 @@ const regions = 4 as ColocationId;
 const other = 5 as ColocationId;
 
 const builtIn: Readonly<Record<string, number>> = {
-  boolean: 16, bytea: 17, bigint: 20, smallint: 21, integer: 23, text: 25, "double precision": 701, date: 1082,
-  "timestamp with time zone": 1184, interval: 1186, uuid: 2950, jsonb: 3802, "integer[]": 1007, "text[]": 1009, tstzrange: 3910,
-  int4range: 3904, numeric: 1700, "numeric(12,2)": 1700, "numeric(10,2)": 1700, "numeric(4,3)": 1700, "character(4)": 1042,
+  boolean: 16,
+  bytea: 17,
+  bigint: 20,
+  smallint: 21,
+  integer: 23,
+  text: 25,
+  "double precision": 701,
+  date: 1082,
+  "timestamp with time zone": 1184,
+  interval: 1186,
+  uuid: 2950,
+  jsonb: 3802,
+  "integer[]": 1007,
+  "text[]": 1009,
+  tstzrange: 3910,
+  int4range: 3904,
+  numeric: 1700,
+  "numeric(12,2)": 1700,
+  "numeric(10,2)": 1700,
+  "numeric(4,3)": 1700,
+  "character(4)": 1042,
   "character varying(20)": 1043,
 };
 
@@ -37,7 +55,11 @@ const userTypes: readonly UserType[] = [
 /** "name type" or "name type collation"; a trailing ! is NOT NULL. */
 function columns(list: string): Column[] {
   return list.split(";").map((entry, i) => {
-    const [name, type, collation] = entry.trim().replace(/!$/, "").split(/ {2,}/) as [string, string, string | undefined];
+    const [name, type, collation] = entry.trim().replace(/!$/, "").split(/ {2,}/) as [
+      string,
+      string,
+      string | undefined,
+    ];
     const user = userTypes.find((t) => `public.${t.name}` === type);
     return {
       name,
@@ -72,7 +94,10 @@ export function table(
     kind: "table",
     owner: "postgres",
     columns: columns(columnList),
-    indexes: primaryKey.length === 0 ? [] : [{ name: `${name}_pkey`, unique: true, primary: true, columns: primaryKey }],
+    indexes:
+      primaryKey.length === 0
+        ? []
+        : [{ name: `${name}_pkey`, unique: true, primary: true, columns: primaryKey }],
     distribution,
     rowSecurity: false,
     hasTriggers: false,
@@ -112,7 +137,12 @@ function hash(colocation: ColocationId, ...keys: string[]): Distribution {
 const replicated: Distribution = { kind: "replicated" };
 
 const tables: readonly Relation[] = [
-  table("tenants", replicated, 'id  integer!; name  text  pg_catalog."und-x-icu"!; region  text!; plan  text; parent  integer; created  date!; active  boolean', ["id"]),
+  table(
+    "tenants",
+    replicated,
+    'id  integer!; name  text  pg_catalog."und-x-icu"!; region  text!; plan  text; parent  integer; created  date!; active  boolean',
+    ["id"],
+  ),
   table("categories", replicated, "id  integer!; parent_id  integer; name  text!; path  integer[]", ["id"]),
   table(
     "customers",
@@ -169,15 +199,31 @@ const tables: readonly Relation[] = [
     'region  text!; id  integer!; name  text  pg_catalog."C"!; opened  date; hours  int4range; staff  integer; manager  text',
     ["region", "id"],
   ),
-  table("settings", { kind: "single", node: dn2 }, "key  text!; value  jsonb; changed  timestamp with time zone", ["key"]),
-  table("audit_log", { kind: "single", node: dn1 }, "id  bigint!; at  timestamp with time zone!; tenant_id  integer; who  text; what  text!", ["id"]),
+  table(
+    "settings",
+    { kind: "single", node: dn2 },
+    "key  text!; value  jsonb; changed  timestamp with time zone",
+    ["key"],
+  ),
+  table(
+    "audit_log",
+    { kind: "single", node: dn1 },
+    "id  bigint!; at  timestamp with time zone!; tenant_id  integer; who  text; what  text!",
+    ["id"],
+  ),
   table("clicks", { kind: "random" }, "at  timestamp with time zone!; tenant_id  integer; url  text"),
   table("pairs", hash(other, "a", "b"), "a  integer!; b  text!; c  integer", ["a", "b"]),
   table("codes", hash(other, "code"), "code  character(4)!; label  character varying(20)", ["code"]),
 ];
 
 /** The shop, with more relations (views) and routines if a test asks for them. */
-export function shopSnapshot(more: { relations?: readonly Relation[]; routines?: readonly Routine[]; operators?: readonly string[] } = {}): Snapshot {
+export function shopSnapshot(
+  more: {
+    relations?: readonly Relation[];
+    routines?: readonly Routine[];
+    operators?: readonly string[];
+  } = {},
+): Snapshot {
   const relations = [...tables, ...(more.relations ?? [])];
   const routines = new Map<string, Routine[]>();
   for (const one of more.routines ?? []) {
