@@ -42,7 +42,7 @@ export function aggregate(
         [3, () => made(sql`sum(${distinct}${exact("num")})`, false)],
         [2, () => made(sql`avg(${distinct}${exact("int")})`, false)],
         [2, () => made(sql`avg(${exact("num")})`, false)],
-        [1, () => made(sql`round(stddev_pop(${exact("int")}), 6)`)],
+        [1, () => ({ ...made(""), piece: sql`round(stddev_pop(${exact("int")})${filter()}, 6)` })],
         [2, () => made(sql`${random.pick(["min", "max"])}(${exact("num")})`)],
         [1, () => made(sql`percentile_disc(0.5) WITHIN GROUP (ORDER BY ${exact("num")})`)],
       ])();
@@ -53,10 +53,7 @@ export function aggregate(
       const text = random.weighted<() => Piece>([
         [3, () => sql`${random.pick(["min", "max"])}(${exact("text")} COLLATE "C")`],
         [2, () => sql`string_agg((${exact("text")})::text COLLATE "C", ','${ordered})`],
-        [
-          1,
-          () => sql`string_agg(DISTINCT (${exact("state")})::text, '|' ORDER BY (${exact("state")})::text)`,
-        ],
+        [1, () => distinctStates(exact("state"))],
       ]);
       const piece = random.chance(0.85) ? text() : sql`min(${exact("text")} COLLATE "C")`;
       return { ...made(piece), kind: "text", collation: "c" };
@@ -75,13 +72,18 @@ export function aggregate(
     case "instant":
     case "stamp":
     case "state":
-    case "hours":
-    case "span":
     case "bytes":
     case "char":
       return made(sql`${random.pick(["min", "max"])}(${value(kind).piece})`);
+    case "hours":
+    case "span":
     case "uuid":
     case "postal":
-      return made(sql`(array_agg(${value(kind).piece}${ordered}))[1]`);
+      return { ...made(""), piece: sql`(array_agg(${value(kind).piece}${ordered})${filter()})[1]` };
   }
+}
+
+/** With DISTINCT the order must be by the argument itself. */
+function distinctStates(state: Piece): Piece {
+  return sql`string_agg(DISTINCT (${state})::text, '|' ORDER BY (${state})::text)`;
 }

@@ -67,19 +67,15 @@ export class ExpressionGenerator {
 
   #predicate(kind: Kind, scope: Scope, depth: number): Piece {
     const { random } = this.#generation;
-    const left = this.value(kind, scope, Math.min(depth, 1));
+    const atom = this.atom(kind, scope);
+    const left = atom && random.chance(0.7) ? atom : this.value(kind, scope, Math.min(depth, 1));
+    // Few values are common enough to be met by equality.
+    const common = kind === "int" || kind === "text" || kind === "state" || kind === "bool";
+    const operators = common ? ["=", "=", "<>", "<", ">="] : ["<", ">", "<=", ">=", "<>", "="];
     const values = (count: number): Piece[] =>
       Array.from({ length: count }, () => sample(random, kind).piece);
     return random.weighted<() => Piece>([
-      [
-        5,
-        () =>
-          this.compare(
-            left,
-            random.pick(["=", "=", "=", "<", ">", "<=", ">=", "<>"]),
-            this.value(kind, scope, 0),
-          ),
-      ],
+      [5, () => this.compare(left, random.pick(operators), this.value(kind, scope, 0))],
       [2, () => sql`${left.piece} IS ${random.pick(["", "NOT "])}NULL`],
       [
         1,
@@ -90,16 +86,16 @@ export class ExpressionGenerator {
         () =>
           sequence([
             left.piece,
-            random.pick([" IN (", " IN (", " NOT IN ("]),
+            common ? random.pick([" IN (", " NOT IN ("]) : " NOT IN (",
             ...interleave(values(random.int(1, 4))),
             ")",
           ]),
       ],
-      [1, () => sql`${left.piece} = ANY (ARRAY[${sequence(interleave(values(3)))}])`],
+      [common ? 1 : 0, () => sql`${left.piece} = ANY (ARRAY[${sequence(interleave(values(3)))}])`],
       [
         2,
         () =>
-          sql`${left.piece} BETWEEN ${random.pick(["", "SYMMETRIC "])}${sample(random, kind).piece} AND ${sample(random, kind).piece}`,
+          sql`${left.piece} ${random.pick(["", "", "NOT "])}BETWEEN ${random.pick(["", "SYMMETRIC ", "SYMMETRIC "])}${sample(random, kind).piece} AND ${sample(random, kind).piece}`,
       ],
       [3, () => this.#ofKind(kind, left, scope)],
     ])();

@@ -271,7 +271,7 @@ export class FromGenerator {
   #sameKind(left: readonly Atom[], right: readonly Atom[]): [Atom, Atom] | undefined {
     const pairs = left.flatMap((a) =>
       right
-        .filter((b) => a.kind === b.kind && a.kind !== "bool" && a.kind !== "state")
+        .filter((b) => a.kind === b.kind && (a.kind === "int" || a.kind === "date" || a.kind === "text"))
         .map((b): [Atom, Atom] => [a, b]),
     );
     return pairs.length > 0 ? this.#generation.random.pick(pairs) : undefined;

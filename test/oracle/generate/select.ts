@@ -80,22 +80,25 @@ export class SelectGenerator {
     this.#from = new FromGenerator(generation, this.#expressions, (scope) => this.#derived(scope));
   }
 
-  outputKinds(): Kind[] {
+  /** Mostly kinds of which there are columns: constants tell little. */
+  #outputKinds(atoms: readonly Atom[]): Kind[] {
     const { random } = this.#generation;
-    return Array.from({ length: random.int(1, 4) }, () => random.weighted(OUTPUT_KINDS));
+    return Array.from({ length: random.int(1, 4) }, () =>
+      atoms.length > 0 && random.chance(0.8) ? random.pick(atoms).kind : random.weighted(OUTPUT_KINDS),
+    );
   }
 
   select(scope: Scope, options: SelectOptions = {}): Select {
     const { random } = this.#generation;
-    const kinds = options.kinds ?? this.outputKinds();
     const { items, sources, rows } = this.#from.from(scope, scope.depth > 1 ? 4 : 2);
     const inner: Scope = { ...scope, atoms: sources.flatMap((source) => source.atoms) };
+    const kinds = options.kinds ?? this.#outputKinds(inner.atoms);
     const conjuncts: Piece[] = [];
     for (
       let count = random.weighted([
-        [3, 0],
+        [4, 0],
         [5, 1],
-        [3, 2],
+        [1.5, 2],
       ]);
       count > 0;
       count--
@@ -241,7 +244,7 @@ export class SelectGenerator {
 
   #derived(scope: Scope): DerivedTable {
     const { random } = this.#generation;
-    const select = this.select(scope, { kinds: this.outputKinds(), limit: true, named: true });
+    const select = this.select(scope, { limit: true, named: true });
     return {
       piece: select.piece,
       columns: select.columns,

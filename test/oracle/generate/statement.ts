@@ -25,6 +25,7 @@ export function randomStatement(seed: number, number: number): RandomStatement {
   const withParameters = random.chance(0.3);
   const ctes: CommonTable[] = [];
   const definitions: Piece[] = [];
+  let recursive = false;
   for (
     let count = random.weighted([
       [6, 0],
@@ -34,17 +35,15 @@ export function randomStatement(seed: number, number: number): RandomStatement {
     count > 0;
     count--
   ) {
-    const { table, piece } = commonTable(generation, selects, {
+    const made = commonTable(generation, selects, {
       ...scope,
       ctes: [...ctes],
       depth: depth - 1,
     });
-    ctes.push(table);
-    definitions.push(piece);
+    ctes.push(made.table);
+    definitions.push(made.piece);
+    recursive ||= made.recursive;
   }
-  const recursive = definitions.some(
-    (piece) => typeof piece !== "string" && piece.kind === "sequence" && piece.parts[0] === RECURSIVE,
-  );
   const whole: Scope = { ...scope, ctes };
   const body = random.chance(0.2)
     ? setOperation(generation, selects, whole)
@@ -56,21 +55,19 @@ export function randomStatement(seed: number, number: number): RandomStatement {
   };
 }
 
-/** Marks a recursive definition; writes nothing. */
-const RECURSIVE = "";
+interface Definition {
+  readonly table: CommonTable;
+  readonly piece: Piece;
+  readonly recursive: boolean;
+}
 
-function commonTable(
-  generation: Generation,
-  selects: SelectGenerator,
-  scope: Scope,
-): { table: CommonTable; piece: Piece } {
+function commonTable(generation: Generation, selects: SelectGenerator, scope: Scope): Definition {
   const { random, names } = generation;
   const name = names.next("cte");
   if (random.chance(0.2)) return recursiveTable(generation, name);
-  const kinds = selects.outputKinds();
   const { piece, columns, rows } = random.chance(0.25)
-    ? setOperation(generation, selects, scope, kinds)
-    : selects.select(scope, { kinds, limit: true, named: true });
+    ? setOperation(generation, selects, scope, true)
+    : selects.select(scope, { limit: true, named: true });
   const materialized = random.pick(["", "", "MATERIALIZED ", "NOT MATERIALIZED "]);
   const atoms = columns.map((column, index) => ({
     ...column,
@@ -81,11 +78,12 @@ function commonTable(
   return {
     table: { name, columns: atoms, rows },
     piece: sql`${name} (${columnNames}) AS ${materialized}(${piece})`,
+    recursive: false,
   };
 }
 
 /** Counting, a tree of genres, or a walk over loans: all of them end. */
-function recursiveTable(generation: Generation, name: string): { table: CommonTable; piece: Piece } {
+function recursiveTable(generation: Generation, name: string): Definition {
   const { random } = generation;
   const steps = random.int(3, 9);
   const [kinds, text]: [Kind[], string] = random.pick<[Kind[], string]>([
@@ -115,21 +113,18 @@ function recursiveTable(generation: Generation, name: string): { table: CommonTa
   }));
   return {
     table: { name, columns, rows: 60 },
-    piece: sequence([RECURSIVE, `${name} (c1, c2) AS (${text})`]),
+    piece: `${name} (c1, c2) AS (${text})`,
+    recursive: true,
   };
 }
 
-function setOperation(
-  generation: Generation,
-  selects: SelectGenerator,
-  scope: Scope,
-  wanted?: Kind[],
-): Select {
+/** `fixed`: the number of columns is known outside. */
+function setOperation(generation: Generation, selects: SelectGenerator, scope: Scope, fixed = false): Select {
   const { random } = generation;
-  const kinds = wanted ?? selects.outputKinds();
   const inner: Scope = { ...scope, depth: Math.min(scope.depth, 1) };
+  const first = selects.select(inner, { uniform: true, named: true });
+  const kinds = first.columns.map((column) => column.kind);
   const arm = (): Select => selects.select(inner, { kinds, uniform: true });
-  const first = arm();
   let piece: Piece = first.piece;
   let rows = first.rows;
   for (
@@ -143,13 +138,15 @@ function setOperation(
     const next = arm();
     const operator = random.pick([
       " UNION ALL ",
+      " UNION ALL ",
+      " UNION ",
       " UNION ",
       " INTERSECT ",
       " EXCEPT ",
       " EXCEPT ALL ",
       " INTERSECT ALL ",
     ]);
-    piece = sequence(["(", piece, ")", operator, "(", next.piece, ")"], [piece, next.piece]);
+    piece = sequence(["(", piece, ")", operator, "(", next.piece, ")"], fixed ? [] : [piece, next.piece]);
     rows += next.rows;
   }
   const ordinals = random.shuffle(
