@@ -14,7 +14,7 @@ export type ConfigSource = "flag" | "environment" | "file" | "default";
 export interface LoadedConfig {
   readonly config: PleiadConfig;
   /** Where a key's value came from. A key that somebody set is obeyed or refused; a default may give way. */
-  sourceOf(path: string): ConfigSource;
+  readonly sourceOf: (path: string) => ConfigSource;
   /** The file that was read, if any. */
   readonly file: string | undefined;
   /** Harmless oddities, such as an environment variable that names no key. */

@@ -161,8 +161,6 @@ export const configSchema = z.strictObject({
 /** A valid configuration with all defaults filled in; `data` is an absolute path. */
 export type PleiadConfig = z.output<typeof configSchema> & { readonly data: string };
 
-export type AuthenticationRule = z.output<typeof authenticationRule>;
-
 /** What the schema cannot say of one key alone. Each problem names its key. */
 export function crossCheck(config: z.output<typeof configSchema>): string[] {
   const problems: string[] = [];

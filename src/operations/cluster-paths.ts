@@ -1,6 +1,7 @@
 /** Where each thing of a cluster lies, computed from its data directory alone, so that any process finds the same places. */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { memoryRoot } from "./memory-directory.ts";
 
 export interface ClusterPaths {
   readonly data: string;
@@ -22,8 +23,6 @@ export interface ClusterPaths {
   /** The servers' sockets. Short: a socket's path is limited to about 107 bytes. */
   readonly sockets: string;
 }
-
-const memoryRoot = "/dev/shm";
 
 /** `data` is absolute and without symbolic links; `runUid` is the user of the servers. */
 export function clusterPaths(data: string, runUid: number): ClusterPaths {
@@ -53,5 +52,3 @@ export const ownEntries: readonly string[] = [
   "native",
   "run",
 ];
-
-export { memoryRoot };

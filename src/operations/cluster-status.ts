@@ -6,6 +6,7 @@ import { clusterPaths, type ClusterPaths } from "./cluster-paths.ts";
 import { readRecord, readRunState, type RunState } from "./cluster-record.ts";
 import { lockHolder } from "./data-directory-lock.ts";
 import { planInstances } from "./instance.ts";
+import { memoryUsable } from "./memory-directory.ts";
 import { findRunUser } from "./run-user.ts";
 import { findServerProcesses, readPostmasterFile } from "./server-processes.ts";
 
@@ -66,7 +67,7 @@ export async function clusterStatus(config: PleiadConfig): Promise<ClusterStatus
   const record = readRecord(paths.record);
   const holder = lockHolder(paths.lock);
   const state = runningState(paths);
-  const instances = record ? planInstances(record, paths, existsSync(paths.memory)) : [];
+  const instances = record ? planInstances(record, paths, memoryUsable()) : [];
   const servers = instances.map((instance): ServerStatus => {
     const file = readPostmasterFile(instance.pgdata);
     const runs = file !== undefined && findServerProcesses([instance.pgdata]).includes(file.pid);

@@ -1,10 +1,11 @@
 /** What is found in a data directory before a start: facts only, no judgement (that is start-steps.ts) and no change. */
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { memoryRoot, type ClusterPaths } from "./cluster-paths.ts";
+import type { ClusterPaths } from "./cluster-paths.ts";
 import { readRecord, type ClusterRecord } from "./cluster-record.ts";
 import { readMarker, unfinishedSuffix } from "./create-instance.ts";
 import { planInstances, type Instance } from "./instance.ts";
+import { memoryUsable } from "./memory-directory.ts";
 import { findServerProcesses } from "./server-processes.ts";
 
 export interface InstanceObservation {
@@ -61,7 +62,7 @@ export function possiblePgdatas(paths: ClusterPaths, size: ClusterSize): string[
 
 export function observeDataDirectory(paths: ClusterPaths, size: ClusterSize): DataDirectoryObservation {
   const record = readRecord(paths.record);
-  const memoryUsable = existsSync(memoryRoot);
+  const inMemory = memoryUsable();
   const actual = record ?? size;
   const unfinished = [...entriesOf(paths.instances), ...entriesOf(paths.memory)].filter((path) =>
     path.endsWith(unfinishedSuffix),
@@ -69,15 +70,12 @@ export function observeDataDirectory(paths: ClusterPaths, size: ClusterSize): Da
   return {
     record,
     instances: new Map(
-      planInstances(actual, paths, memoryUsable).map((instance) => [
-        instance.name,
-        observeInstance(instance),
-      ]),
+      planInstances(actual, paths, inMemory).map((instance) => [instance.name, observeInstance(instance)]),
     ),
     orphans: findServerProcesses(possiblePgdatas(paths, size)),
     unfinished,
     template: existsSync(paths.template),
-    memoryUsable,
+    memoryUsable: inMemory,
   };
 }
 

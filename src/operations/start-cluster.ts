@@ -1,8 +1,8 @@
 /** Starts all servers of a cluster and keeps them running; the coordinator is started on top of it. Order: catalog, data, compute. */
 import { execFile } from "node:child_process";
-import { chmodSync, chownSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { userInfo } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import type { LoadedConfig } from "../config/load-config.ts";
 import type { Topology } from "../config/topology.ts";
@@ -15,6 +15,7 @@ import { installMetadata } from "./install-metadata.ts";
 import { planInstances, serverOf, type Instance } from "./instance.ts";
 import { startInstance, type InstanceProcess } from "./instance-process.ts";
 import { keepLogsSmall } from "./log-rotation.ts";
+import { memoryUsable } from "./memory-directory.ts";
 import { observeDataDirectory, possiblePgdatas } from "./observe-data-directory.ts";
 import { OperationError } from "./operation-error.ts";
 import { findPostgres, type PostgresBinaries } from "./postgres-binaries.ts";
@@ -122,7 +123,7 @@ async function act(step: StartStep, site: Site, instances: readonly Instance[]):
 }
 
 function configure(site: Site, instance: Instance): void {
-  const { config, paths, user, binaries } = site;
+  const { config, user, binaries } = site;
   const access = accessTexts(binaries.major, [userInfo().username, user.name]);
   const files = {
     [settingsFile]: settingsText(instance, config.server),
@@ -191,7 +192,7 @@ export async function startCluster(
     });
     for (const warning of plan.warnings) progress.warn(warning);
     await makeDirectories(paths, user);
-    const instances = planInstances(plan.size, paths, existsSync(dirname(paths.memory)));
+    const instances = planInstances(plan.size, paths, memoryUsable());
     for (const step of plan.steps) {
       options.signal?.throwIfAborted();
       await act(step, site, instances);

@@ -84,7 +84,7 @@ function warningsOf(found: DataDirectoryObservation): string[] {
   return found.memoryUsable
     ? []
     : [
-        "there is no /dev/shm on this system: compute nodes keep their intermediate results on disk, which is slower",
+        "there is no /dev/shm of 512 MB or more here: compute nodes keep their intermediate results on disk, which is slower",
       ];
 }
 

@@ -26,7 +26,7 @@ test("two first starts at the same moment: one serves, the other is refused", as
   await withDirectory("race", async (data) => {
     const start = () => pleiad("up", "--json", "--data", data, "--port", "0", "--set", "server.fsync=false");
     const results = await Promise.all([start(), start()]);
-    expect(results.map((result) => result.code).sort()).toEqual([0, 1]);
+    expect(results.map((result) => result.code).sort((a, b) => a - b)).toEqual([0, 1]);
     const refused = results.find((result) => result.code === 1)!;
     expect((JSON.parse(refused.stdout) as { error: string }).error).toContain("in use by process");
     expect((await pleiad("status", "--data", data)).code).toBe(0);

@@ -1,0 +1,16 @@
+/** Whether compute nodes can live in shared memory. Containers often have a /dev/shm of 64 MB: enough to start, not to work. */
+import { statfsSync } from "node:fs";
+
+export const memoryRoot = "/dev/shm";
+
+const bytesMin = 512 * 1024 * 1024;
+
+/** Judged by size and not by what is free, so that the next start finds the compute nodes where this one put them. */
+export function memoryUsable(): boolean {
+  try {
+    const { bsize, blocks } = statfsSync(memoryRoot);
+    return bsize * blocks >= bytesMin;
+  } catch {
+    return false;
+  }
+}
