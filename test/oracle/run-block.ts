@@ -62,7 +62,10 @@ export async function runBlock(
       const kind = verdict.kind === "refused" && block.mayRefuse ? "allowed" : verdict.kind;
       worst = { block, kind, report: `${step.sql}\n${verdict.where}` };
       // What follows a refusal differs as a consequence.
-      if (left.state === "-" || right.state === "-") break;
+      if (left.state === "-" || right.state === "-") {
+        await dropLeftovers(block, plain, subject);
+        break;
+      }
     }
   } finally {
     for (const pair of sessions.values()) await Promise.all(pair.map((session) => session.close()));
@@ -75,6 +78,15 @@ export async function runBlock(
     };
   }
   return worst;
+}
+
+/** A lost connection must not make the blocks after this one fail too. */
+async function dropLeftovers(block: Block, ...sides: readonly OracleSide[]): Promise<void> {
+  for (const side of sides) {
+    const session = await side.session();
+    for (const { sql } of block.steps) if (/^DROP\b/i.test(sql)) await session.run(sql);
+    await session.close();
+  }
 }
 
 function runStep(session: OracleSession, step: Step, protocol: Protocol, layout: Layout): Promise<Outcome> {
