@@ -51,4 +51,5 @@ export const ownEntries: readonly string[] = [
   "logs",
   "native",
   "run",
+  "tls",
 ];

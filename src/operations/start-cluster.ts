@@ -99,7 +99,7 @@ async function act(step: StartStep, site: Site, instances: readonly Instance[]):
   const named = (names: readonly string[]) => instances.filter((instance) => names.includes(instance.name));
   switch (step.do) {
     case "stop orphans":
-      progress.step(`stopping ${step.pids.length} server processes that an earlier run left behind`);
+      progress.step("stopping the servers that an earlier run left behind");
       return stopServerProcesses(possiblePgdatas(paths, { dataNodes: 0, computeNodes: 0 }));
     case "remove unfinished":
       for (const path of step.paths) rmSync(path, { recursive: true, force: true });

@@ -44,7 +44,7 @@ export async function stopCluster(config: PleiadConfig, progress: Progress): Pro
   const pgdatas = possiblePgdatas(paths, { dataNodes: 0, computeNodes: 0 });
   const orphans = findServerProcesses(pgdatas);
   if (orphans.length > 0) {
-    progress.step(`stopping ${orphans.length} server processes without a coordinator`);
+    progress.step("stopping servers without a coordinator");
     await stopServerProcesses(pgdatas);
   }
   rmSync(paths.state, { force: true });
