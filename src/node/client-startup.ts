@@ -155,6 +155,7 @@ class Start {
       const body = await this.readPacket();
       const packet = readFirstPacket(body, this.tls);
       if (packet.kind === "cancel" || packet.kind === "startup") return packet;
+      if (packet.kind === "nonsense") throw new Silence("a cancel request without key");
       if (asked.has(packet.kind)) throw new Silence("the client asked for encryption again and again");
       asked.add(packet.kind);
       const accepted = packet.kind === "tls-request" && this.setup.tls !== undefined;

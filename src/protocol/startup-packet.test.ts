@@ -36,9 +36,9 @@ describe("first packet", () => {
     }
     for (const bytes of [0, 3, 257]) {
       const packet = Buffer.concat([words(80877102, 4711), Buffer.alloc(bytes)]);
-      expect(() => readFirstPacket(packet, false)).toThrowError(PgError);
+      expect(readFirstPacket(packet, false).kind).toBe("nonsense");
     }
-    expect(() => readFirstPacket(words(80877102), false)).toThrowError(PgError);
+    expect(readFirstPacket(words(80877102), false).kind).toBe("nonsense");
   });
 
   test("parameters", () => {

@@ -39,6 +39,8 @@ export type FirstPacket =
   | { readonly kind: "tls-request" }
   | { readonly kind: "gss-request" }
   | { readonly kind: "cancel"; readonly processId: number; readonly secret: Buffer }
+  /** A cancel request without a possible key. Those who ask for a cancel are never answered. */
+  | { readonly kind: "nonsense" }
   | { readonly kind: "startup"; readonly startup: StartupPacket };
 
 const fatal = (code: string, message: string): PgError => pgError(code, message, { severity: "FATAL" });
@@ -50,9 +52,7 @@ export function readFirstPacket(body: Buffer, encrypted: boolean): FirstPacket {
   if (code === Code.gss && !encrypted) return { kind: "gss-request" };
   if (code === Code.cancel) {
     const secret = body.subarray(8);
-    if (secret.length < 4 || secret.length > cancelSecretBytesMax) {
-      throw fatal("08P01", "invalid length of cancel request");
-    }
+    if (secret.length < 4 || secret.length > cancelSecretBytesMax) return { kind: "nonsense" };
     return { kind: "cancel", processId: body.readInt32BE(4), secret };
   }
   const major = code >>> 16;

@@ -127,7 +127,7 @@ describe("messages whose body is wrong", () => {
     ["a copy message out of place", [copyData(Buffer.from("1\n")), copyDone(), copyFail("no")]],
   ])("S13: %s", async (_what, bytes) => {
     await expectSame(bytes);
-    await expectSame([...bytes, select]);
+    await expectSame([...bytes, sync(), select]);
   });
 
   test.each<readonly [string, Buffer, readonly Buffer[]]>([
