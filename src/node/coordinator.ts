@@ -4,6 +4,7 @@
  */
 import net from "node:net";
 import { join } from "node:path";
+import { Multiplexer } from "../backend/multiplexer.ts";
 import { Pools } from "../backend/pool.ts";
 import type { PleiadConfig } from "../config/schema.ts";
 import type { Topology } from "../config/topology.ts";
@@ -20,6 +21,7 @@ import { loadCertificate, ownCertificate } from "../security/certificate.ts";
 import { HostRules } from "../security/host-rules.ts";
 import { CancelRegistry } from "./cancel-registry.ts";
 import { refuseClient, startClient, type StartupOptions } from "./client-startup.ts";
+import { openGates } from "./gates.ts";
 import { clusterSecret, roleLogins } from "./role-logins.ts";
 import { serverTls } from "./server-tls.ts";
 
@@ -50,14 +52,17 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     waitMsMax: POOL_WAIT_MS_MAX,
   });
   const commitLog = new CatalogCommitLog(pools, topology.internalRole);
+  const multiplexer = new Multiplexer(pools);
   const host: SessionHost = {
     pools,
+    multiplexer,
     servers: topology.servers,
     internalRole: topology.internalRole,
     catalogs: new DatabaseCatalogs(pools, topology.internalRole),
     commitLog,
     computeNodes: topology.servers.filter((server) => server.kind === "compute").map((server) => server.name),
     defaultShards: config.shards,
+    gateSecrets: await openGates(topology),
   };
   const cancels = new CancelRegistry();
   const sessions = new Set<Session>();
@@ -130,6 +135,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
         session.fatal(pgError("57P01", "terminating connection due to administrator command"));
       await closed;
       commitLog.end();
+      multiplexer.end();
       pools.end();
     },
   };

@@ -1,16 +1,20 @@
 /** What all sessions of a coordinator share; handed to each, never global. */
 import type { Server } from "../config/topology.ts";
+import type { Multiplexer } from "../backend/multiplexer.ts";
 import type { Pools } from "../backend/pool.ts";
 import type { CommitLog } from "../transaction/two-phase-commit.ts";
 import type { DatabaseCatalogs } from "./database-catalog.ts";
 
 export interface SessionHost {
   readonly pools: Pools;
+  readonly multiplexer: Multiplexer;
   readonly servers: readonly Server[];
   readonly internalRole: string;
   readonly catalogs: DatabaseCatalogs;
   readonly commitLog: CommitLog;
   readonly computeNodes: readonly string[];
+  /** By server: what passes the gate (catalog/install-gate.ts). */
+  readonly gateSecrets: ReadonlyMap<string, string>;
   /** Shards of a hash table that does not say SHARDS. */
   readonly defaultShards: number;
 }
