@@ -80,7 +80,7 @@ function row(...values: readonly (string | number)[]): string {
 
 function source(table: string, number: number): RandomSource {
   const salt = table.charCodeAt(0) * 31 + table.charCodeAt(1);
-  return new RandomSource(Math.imul(number + 1, 2654435761) ^ Math.imul(salt, 40503));
+  return new RandomSource(Math.imul(number + 1, 2654435761) ^ Math.imul(salt, 40531));
 }
 
 function supplier(key: number): string {
@@ -105,16 +105,19 @@ function supplier(key: number): string {
 
 function part(key: number): string {
   const random = source("part", key);
-  const name = random.shuffle(words.COLORS).slice(0, 5).join(" ");
-  const maker = random.int(1, 5);
+  // What Q17, Q19 and Q20 look for is so rare that a small scale would have none of it by chance.
+  const [sought, forest] = [key % 250 === 1, key % 200 === 5];
+  const colors = random.shuffle(words.COLORS).slice(0, 5);
+  const name = (forest ? colors.with(0, "forest") : colors).join(" ");
+  const maker = sought ? 2 : random.int(1, 5);
   return row(
     key,
     name,
     `Manufacturer#${maker}`,
-    `Brand#${maker}${random.int(1, 5)}`,
+    `Brand#${maker}${sought ? 3 : random.int(1, 5)}`,
     words.TYPES.map((syllables) => random.pick<string>(syllables)).join(" "),
-    random.int(1, 50),
-    words.CONTAINERS.map((syllables) => random.pick<string>(syllables)).join(" "),
+    random.int(1, sought ? 10 : 50),
+    sought ? "MED BOX" : words.CONTAINERS.map((syllables) => random.pick<string>(syllables)).join(" "),
     cents(retailPrice(key)),
     comment(random, 5, 22),
   );

@@ -16,7 +16,7 @@ export const SEGMENTS = ["AUTOMOBILE", "BUILDING", "FURNITURE", "MACHINERY", "HO
 export const PRIORITIES = ["1-URGENT", "2-HIGH", "3-MEDIUM", "4-NOT SPECIFIED", "5-LOW"];
 export const INSTRUCTIONS = ["DELIVER IN PERSON", "COLLECT COD", "NONE", "TAKE BACK RETURN"];
 
-export const MODES = ["REG AIR", "AIR", "RAIL", "SHIP", "TRUCK", "MAIL", "FOB"];
+export const MODES = ["AIR REG", "AIR", "RAIL", "SHIP", "TRUCK", "MAIL", "FOB"];
 export const REGIONS = ["AFRICA", "AMERICA", "ASIA", "EUROPE", "MIDDLE EAST"];
 export const NATIONS: readonly (readonly [string, number])[] = [
   ["ALGERIA", 0],
