@@ -16,7 +16,7 @@ export interface Shipped {
 /** The binary form of these kinds of user types holds no OID of the server that wrote it. */
 const PORTABLE_KINDS: ReadonlySet<string> = new Set(["enum", "base"]);
 
-function binaryIsPortable(column: Column, snapshot: Snapshot): boolean {
+export function binaryIsPortable(column: Column, snapshot: Snapshot): boolean {
   if (!column.userType) return true;
   const type = snapshot.userTypes.get(column.typeOid);
   return type !== undefined && PORTABLE_KINDS.has(type.kind);

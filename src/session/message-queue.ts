@@ -142,6 +142,13 @@ export class MessageQueue {
     });
   }
 
+  /** Lets a take() that waits for the client return at once, without a message. */
+  interrupt(): void {
+    const { taker } = this;
+    this.taker = undefined;
+    taker?.(undefined);
+  }
+
   private wake(): void {
     if (this.taker !== undefined) {
       const message = this.shift();

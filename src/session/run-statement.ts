@@ -6,6 +6,7 @@ import type { Outcome, Run } from "../execute/run.ts";
 import { refusal } from "../errors/refusal.ts";
 import type { PlannedStatement } from "./planned-statement.ts";
 import type { Session } from "./session.ts";
+import { runCopy } from "./statements/copy.ts";
 import { runDeallocate, runExecute, runPrepare } from "./statements/prepare.ts";
 import { runSet } from "./statements/set.ts";
 import { runTransactionStatement } from "./statements/transaction.ts";
@@ -22,6 +23,7 @@ const HANDLERS: ReadonlyMap<string, StatementHandler> = new Map<string, Statemen
   ["ExecuteStmt", runExecute],
   ["DeallocateStmt", runDeallocate],
   ["DiscardStmt", runDiscard],
+  ["CopyStmt", runCopy],
 ]);
 
 export async function runStatement(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {

@@ -1,0 +1,304 @@
+/**
+ * COPY t FROM STDIN: the client's lines, split by node. Every node that may get rows runs a COPY of its own into the table;
+ * where all lines go to one node, or all to every node, the client's messages pass through as they came.
+ */
+import { keyColumns, nodesOf, isSharded } from "../../catalog/placement.ts";
+import type { Column, Relation } from "../../catalog/snapshot.ts";
+import { PgError } from "../../errors/pg-error.ts";
+import { refusal } from "../../errors/refusal.ts";
+import { copyResponse } from "../../protocol/backend-messages.ts";
+import { Frontend } from "../../protocol/message-types.ts";
+import { quoteIdentifier } from "../../sql/quote.ts";
+import { applySplices } from "../../sql/splice.ts";
+import type { ParsedStatement, Splice } from "../../sql/statement.ts";
+import type { Lease } from "../../transaction/session-transaction.ts";
+import { clientError } from "../client-error.ts";
+import type { ExecutionContext, Run } from "../run.ts";
+import { binaryIsPortable } from "../ship-table.ts";
+import { ShardOracle } from "./ask-shards.ts";
+import { clientGone, failedByClient, unexpectedMessage, type CopySource } from "./client-data.ts";
+import { atLine, firstInOrder, inClientLines } from "./client-line.ts";
+import { readCopyFormat, type CopyFormat } from "./copy-format.ts";
+import { columnsNotForMarker, columnsToAppend, evaluateDefaults } from "./default-values.ts";
+import { CsvSplitter } from "./line-splitter-csv.ts";
+import { TextSplitter } from "./line-splitter-text.ts";
+import { NodeCopy } from "./node-copy.ts";
+import { RecordFlow, type Appending, type Routing } from "./record-flow.ts";
+import { ShardRouter } from "./shard-router.ts";
+import { switchedOff, tableRange, type CopyStatement } from "./statement-parts.ts";
+import type { Splitter } from "./splitter.ts";
+import { BinarySplitter } from "./tuple-splitter-binary.ts";
+
+/** Encodings of clients in which a byte below 128 may be the second half of a character. */
+const UNSAFE_ENCODINGS =
+  /^(sjis|shiftjis|mskanji|shiftjis2004|win932|windows932|big5|win950|windows950|gbk|win936|windows936|gb18030|uhc|win949|windows949|johab)$/;
+
+/** Header and trailer without a row between them. */
+const EMPTY_BINARY = Buffer.from("PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0\xff\xff", "latin1");
+
+export class CopyIn {
+  private readonly context: ExecutionContext;
+  private readonly statement: ParsedStatement;
+  private readonly copy: CopyStatement;
+  private readonly relation: Relation;
+  private readonly source: CopySource;
+  private readonly format: CopyFormat;
+  /** The data's columns, in their order. */
+  private readonly columns: readonly Column[];
+  private readonly encoding: string;
+  private nodes: NodeCopy[] = [];
+  private splices: Splice[] = [];
+  private catalogLease: Lease | undefined;
+  private flow: RecordFlow | undefined;
+
+  /** `columns` are the named ones, or all that are not generated. */
+  constructor(
+    context: ExecutionContext,
+    statement: ParsedStatement,
+    copy: CopyStatement,
+    relation: Relation,
+    columns: readonly Column[],
+    source: CopySource,
+  ) {
+    this.context = context;
+    this.statement = statement;
+    this.copy = copy;
+    this.relation = relation;
+    this.columns = columns;
+    this.source = source;
+    this.format = readCopyFormat(copy.options);
+    this.encoding = this.format.encoding ?? context.transaction.settings.get("client_encoding") ?? "UTF8";
+  }
+
+  /** Gives the number of rows stored, in a transaction that the caller ends. */
+  async run(run: Run): Promise<number> {
+    const { context, relation, format, columns } = this;
+    const distribution = relation.distribution!;
+    const appended = await columnsToAppend(
+      () => this.catalogConnection(false),
+      relation,
+      new Set(columns.map((c) => c.name)),
+    );
+    const splits = isSharded(distribution) || distribution.kind === "random" || appended.length > 0;
+    if (splits) await this.refuseWhatCannotBeSplit();
+    const names = nodesOf(distribution, context.snapshot().dataNodes);
+    try {
+      this.splices = this.nodeSplices(appended);
+      await this.open(names, applySplices(this.statement.text, this.splices));
+      if (run.preface !== undefined) context.output.push(run.preface);
+      context.output.push(copyResponse("in", format.format === "binary", columns.length));
+      context.output.flush();
+      if (format.freeze) await this.judgeFreeze();
+      if (splits) this.flow = this.makeFlow(names, appended);
+      await this.takeAll();
+      for (const node of this.nodes) node.finish();
+      await Promise.all(this.nodes.map((node) => node.done));
+      this.throwNodeErrors();
+      this.markWriters();
+    } catch (error) {
+      await this.abort();
+      throw error;
+    } finally {
+      for (const node of this.nodes) context.running.delete(node.lease.connection);
+    }
+    return distribution.kind === "replicated"
+      ? this.nodes[0]!.rows
+      : this.nodes.reduce((sum, node) => sum + node.rows, 0);
+  }
+
+  private async refuseWhatCannotBeSplit(): Promise<void> {
+    const { format, columns, relation } = this;
+    if (format.ignoresErrors) throw refusal("copy-on-error-ignore");
+    if (UNSAFE_ENCODINGS.test(this.encoding.toLowerCase().replace(/[^a-z0-9]/g, "")))
+      throw refusal("copy-encoding", `The encoding is ${this.encoding}.`);
+    if (format.format === "binary") {
+      const snapshot = this.context.snapshot();
+      const foreign = columns.find((column) => !binaryIsPortable(column, snapshot));
+      if (foreign !== undefined)
+        throw refusal(
+          "copy-binary-user-type",
+          `Column ${quoteIdentifier(foreign.name)} is of type ${foreign.typeName}.`,
+        );
+    }
+    if (format.defaultMarker !== undefined) {
+      const [column] = await columnsNotForMarker(() => this.catalogConnection(false), relation, columns);
+      if (column !== undefined)
+        throw refusal("copy-default-marker", `Column ${quoteIdentifier(column.name)}.`);
+    }
+  }
+
+  /** The session's part on the catalog node: where sequences live, and which has the transaction's time. */
+  private async catalogConnection(writes: boolean) {
+    this.catalogLease = await this.context.transaction.lease("catalog", writes);
+    await this.catalogLease.prelude;
+    if (this.catalogLease.preludeError !== undefined) throw this.catalogLease.preludeError;
+    return this.catalogLease.connection;
+  }
+
+  /** The client's own text, with the appended columns in its list; FREEZE, which the shell has judged, goes. */
+  private nodeSplices(appended: readonly Column[]): Splice[] {
+    const { text } = this.statement;
+    const splices = this.format.freeze ? switchedOff(text, this.copy.options ?? [], "freeze") : [];
+    if (appended.length > 0) {
+      const { name, columns } = tableRange(text, this.copy.relation!);
+      const list = appended.map((column) => quoteIdentifier(column.name)).join(", ");
+      if (columns !== undefined)
+        splices.push({ start: columns.end - 1, end: columns.end - 1, text: `, ${list}` });
+      else {
+        const all = [...this.columns.map((column) => quoteIdentifier(column.name)), list].join(", ");
+        splices.push({ start: name.end, end: name.end, text: ` (${all})` });
+      }
+    }
+    return splices;
+  }
+
+  /** FREEZE is right only for a table made or truncated in this very transaction: the shell, which was treated alike, knows. */
+  private async judgeFreeze(): Promise<void> {
+    await this.catalogConnection(false);
+    const shell = new NodeCopy("catalog", this.catalogLease!);
+    shell.open(this.statement.text);
+    await shell.opened;
+    if (this.format.format === "binary") shell.add(EMPTY_BINARY, 0, EMPTY_BINARY.length, 1, 1);
+    shell.finish();
+    await shell.done;
+    if (shell.error !== undefined) throw clientError(shell.error, this.statement, []);
+  }
+
+  private async open(names: readonly string[], sql: Buffer): Promise<void> {
+    const { context } = this;
+    // In order of name, so that two statements never wait for each other's connections.
+    for (const name of names.toSorted()) {
+      const lease = await context.transaction.lease(name, false);
+      await lease.prelude;
+      if (lease.preludeError !== undefined) throw lease.preludeError;
+      this.nodes.push(new NodeCopy(name, lease));
+    }
+    for (const node of this.nodes) {
+      node.onError = () => this.source.interrupt();
+      context.running.add(node.lease.connection);
+      node.open(sql);
+    }
+    // All nodes of a replicated table say the same.
+    this.nodes[0]!.onNotice = (frame) => context.output.push(frame);
+    await Promise.all(this.nodes.map((node) => node.opened));
+    if (this.nodes.some((node) => node.error !== undefined)) {
+      await this.abort();
+      this.throwNodeErrors();
+    }
+  }
+
+  /** A node that got no row has no say in the commit. */
+  private markWriters(): void {
+    for (const node of this.nodes)
+      if (node.rows > 0 || this.relation.hasTriggers) void this.context.transaction.lease(node.node, true);
+  }
+
+  private makeFlow(names: readonly string[], appended: readonly Column[]): RecordFlow {
+    const { context, relation, format, columns } = this;
+    const binary = format.format === "binary";
+    const sorted = this.nodes.map((node) => node.node);
+    const keys = keyColumns(relation);
+    const positions = keys.map((key) => columns.findIndex((column) => column.name === key.name));
+    const ordinals = [...new Set(positions.filter((p) => p >= 0))].toSorted((a, b) => a - b);
+    const registers = positions.map((position) => ordinals.indexOf(position));
+    const utf8 = /^(utf-?8|unicode|sql_?ascii)$/i.test(this.encoding);
+    let oracle: ShardOracle | undefined;
+    const routing: Routing = isSharded(relation.distribution)
+      ? {
+          kind: "shard",
+          router: new ShardRouter(relation, sorted, registers, binary, !utf8),
+          registers,
+          oracle: async () =>
+            (oracle ??= new ShardOracle(
+              relation,
+              await this.catalogConnection(false),
+              binary,
+              utf8 ? "UTF8" : this.encoding,
+            )),
+        }
+      : { kind: names.length > 1 && relation.distribution!.kind === "random" ? "turn" : "all" };
+    const appending: Appending | undefined =
+      appended.length === 0
+        ? undefined
+        : {
+            columns: appended,
+            keyPositions: new Map(
+              keys.flatMap((key, i) => {
+                const at = appended.findIndex((column) => column.name === key.name);
+                return at < 0 ? [] : [[i, at] as const];
+              }),
+            ),
+            // nextval() writes.
+            evaluate: async (rows) =>
+              evaluateDefaults(await this.catalogConnection(true), appended, rows, binary),
+          };
+    const flow = new RecordFlow(this.nodes, format, columns.length, routing, appending);
+    flow.useSplitter(this.makeSplitter(ordinals, appending !== undefined, flow));
+    return flow;
+  }
+
+  private makeSplitter(ordinals: readonly number[], countsFields: boolean, flow: RecordFlow): Splitter {
+    const { format, columns } = this;
+    if (format.format === "binary") return new BinarySplitter(ordinals, countsFields, flow);
+    if (format.format === "text") return new TextSplitter(format, ordinals, countsFields, flow);
+    const named = (set: ReadonlySet<string>, name: string): boolean => set.has("*") || set.has(name);
+    const keys = ordinals.map((ordinal) => {
+      const { name } = columns[ordinal]!;
+      return { forceNull: named(format.forceNull, name), forceNotNull: named(format.forceNotNull, name) };
+    });
+    return new CsvSplitter(format, ordinals, keys, countsFields, flow);
+  }
+
+  /** Reads the client's messages until it says that it is done. */
+  private async takeAll(): Promise<void> {
+    const { flow, nodes, source } = this;
+    const failed = (): boolean => this.nodes.some((node) => node.error !== undefined);
+    try {
+      for (;;) {
+        const taken = source.take();
+        const message = taken instanceof Promise ? await taken : taken;
+        if (failed()) return;
+        if (message === undefined) throw clientGone();
+        const { type, buffer, start, end } = message;
+        if (type === Frontend.copyData) {
+          if (flow === undefined) await this.pass(buffer, start - 5, end);
+          else if (!flow.ended && flow.push(buffer, start, end)) await flow.split(false);
+        } else if (type === Frontend.copyDone) {
+          if (flow !== undefined) await flow.split(true);
+          return;
+        } else if (type === Frontend.copyFail) {
+          throw failedByClient(buffer.toString("utf8", start, Math.max(start, end - 1)));
+        } else if (type !== Frontend.flush && type !== Frontend.sync) {
+          throw unexpectedMessage(type);
+        }
+      }
+    } catch (error) {
+      if (flow !== undefined && error instanceof PgError) throw atLine(error, this.relation.name, flow.line);
+      throw error;
+    } finally {
+      if (flow === undefined) for (const node of nodes) node.flushPassed();
+    }
+  }
+
+  private async pass(buffer: Buffer, start: number, end: number): Promise<void> {
+    for (const node of this.nodes) {
+      node.pass(buffer, start, end);
+      if (node.isFull) await node.drained();
+    }
+  }
+
+  /** Of the nodes' errors the first in the order of the client's lines. */
+  private throwNodeErrors(): void {
+    const errors = this.nodes.flatMap(({ error, lines }) => {
+      if (error === undefined) return [];
+      return [this.flow === undefined ? { error, line: undefined } : inClientLines(error, lines)];
+    });
+    const first = firstInOrder(errors);
+    if (first !== undefined) throw clientError(first, this.statement, this.splices);
+  }
+
+  private async abort(): Promise<void> {
+    for (const node of this.nodes) node.abort("the COPY failed");
+    await Promise.all(this.nodes.map((node) => node.done));
+  }
+}

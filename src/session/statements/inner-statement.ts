@@ -1,0 +1,30 @@
+/** The statement inside another one (COPY, DECLARE, EXPLAIN) as one of its own, with the offsets of its own text. */
+import type { Node } from "@pgsql/types";
+import type { ParsedStatement } from "../../sql/statement.ts";
+import { shiftLocations } from "../../sql/walk.ts";
+
+/** `tree` is the inner node of `outer`, whose text stands at bytes [start, end). */
+export function innerStatement(
+  outer: ParsedStatement,
+  tree: Node,
+  start: number,
+  end: number,
+): ParsedStatement {
+  // The outer statement may be run again: its tree stays as it is.
+  const own = structuredClone(tree);
+  shiftLocations(own, -start);
+  return {
+    text: outer.text.subarray(start, end),
+    offset: outer.offset + start,
+    charactersBefore: outer.charactersBefore + characters(outer.text, start),
+    tree: own,
+    distribution: undefined,
+  };
+}
+
+/** Code points in the first `end` bytes. */
+function characters(text: Buffer, end: number): number {
+  let count = 0;
+  for (let i = 0; i < end; i++) if ((text[i]! & 0xc0) !== 0x80) count++;
+  return count;
+}
