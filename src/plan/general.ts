@@ -17,7 +17,7 @@ import type { RelevantRows } from "./relevant-rows.ts";
 import { shardFilter, union } from "./shard-filter.ts";
 import { tableoidSplices } from "./system-columns.ts";
 import { namePlace, replaceName } from "./table-names.ts";
-import { schemaSplices, viewSplices } from "./view-splices.ts";
+import { hasSchemaHomonyms, schemaSplices, viewSplices } from "./view-splices.ts";
 
 export interface GeneralRequest {
   readonly snapshot: Snapshot;
@@ -29,6 +29,7 @@ export interface GeneralRequest {
 
 export function planGeneral(tree: QueryTree, request: GeneralRequest): GeneralPlan | PgError {
   if (tree.locking) return refusal("for-update-many-nodes");
+  if (hasSchemaHomonyms(tree)) return refusal("same-names");
   const relations = new Set([...tree.occurrences.map((o) => o.relation), ...request.readByFunctions]);
   for (const relation of relations) {
     if (relation.rowSecurity) return refusal("row-security-many-nodes", `Table "${relation.name}".`);

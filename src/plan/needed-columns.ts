@@ -50,8 +50,7 @@ export function usesWholeRow(tree: QueryTree, occurrence: Occurrence): boolean {
     const last = fields.at(-1)!;
     if (fields.length === 1) return last === alias;
     if (last === "*") return false;
-    // public.orders as a value; o.late, a function of the row in a column's clothes.
-    if (fields.length === 2 && fields[0] === occurrence.relation.schema && last === alias) return true;
+    // o.late, a function of the row in a column's clothes.
     return fields.at(-2) === alias && columnOf(occurrence, last) === undefined && !systemColumns.has(last);
   });
 }

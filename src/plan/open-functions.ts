@@ -20,6 +20,8 @@ export interface OpenedFunctions {
   readonly reads: ReadonlySet<Relation>;
   /** Why those tables cannot be brought to another node. */
   readonly notMovable: PgError | undefined;
+  /** Some routine of the user's own may be called. */
+  readonly called: boolean;
   /** Some called function looks into catalogs or uses sequences. */
   readonly readsCatalogs: boolean;
   readonly writesCatalogs: boolean;
@@ -65,7 +67,14 @@ class Opener {
 
   result(): OpenedFunctions {
     const { reads, notMovable, readsCatalogs, writesCatalogs, connectionFunction } = this;
-    return { reads, notMovable, readsCatalogs, writesCatalogs, connectionFunction };
+    return {
+      reads,
+      notMovable,
+      called: this.seen.size > 0,
+      readsCatalogs,
+      writesCatalogs,
+      connectionFunction,
+    };
   }
 
   call(path: readonly string[]): void {

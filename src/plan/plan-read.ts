@@ -12,7 +12,8 @@ import { findCatalogUse } from "./catalog-use.ts";
 import { directSplices, shardNames } from "./direct.ts";
 import { planGather } from "./gather.ts";
 import { planGeneral } from "./general.ts";
-import { openFunctions } from "./open-functions.ts";
+import { usesWholeRow } from "./needed-columns.ts";
+import { openFunctions, type OpenedFunctions } from "./open-functions.ts";
 import type { CatalogPlan, ReadPlan, ShardFilter, TableUse } from "./plan.ts";
 import { isPointRead } from "./point-read.ts";
 import type { Occurrence, QueryTree } from "./query-tree.ts";
@@ -60,6 +61,7 @@ function plan(statement: ParsedStatement, context: PlanContext): ReadPlan | Cata
   const general =
     systemColumns ??
     functions.notMovable ??
+    rowsAsArguments(tree, functions) ??
     planGeneral(tree, {
       snapshot: context.snapshot,
       target: catalog.needed ? "catalog" : "compute",
@@ -84,6 +86,13 @@ function plan(statement: ParsedStatement, context: PlanContext): ReadPlan | Cata
     writes: false,
     cost: { pointRead: direct && isPointRead(tree, relevantRows, context) },
   };
+}
+
+/** late(o), o.late: the shipped copy of a table has another row type than the function's argument. */
+function rowsAsArguments(tree: QueryTree, functions: OpenedFunctions): PgError | undefined {
+  if (!functions.called) return undefined;
+  const row = tree.occurrences.find((occurrence) => usesWholeRow(tree, occurrence));
+  return row && refusal("function-of-row", `Table "${row.relation.name}".`);
 }
 
 function relevantRowsContext(tree: QueryTree, context: PlanContext): Parameters<typeof findRelevantRows>[1] {

@@ -1,4 +1,5 @@
 /** Definitions in the place of views' names, and what a name's new place asks of the columns qualified by it. */
+import type { Relation } from "../catalog/snapshot.ts";
 import { quoteIdentifier } from "../sql/quote.ts";
 import { applySplices } from "../sql/splice.ts";
 import type { Splice } from "../sql/statement.ts";
@@ -52,12 +53,33 @@ export function schemaSplices(tree: QueryTree, unit: Unit, viewsOnly = false): S
   return tree.columnRefs.flatMap(({ node, unit: own }) => {
     if (own !== unit) return [];
     const fields = fieldsOf(node);
-    // schema.relation.column, database.schema.relation.column; schema.relation as a whole row.
-    if (fields.length >= 3 && renamed.has(`${fields.at(-3)}.${fields.at(-2)}`))
-      return unqualifyColumn(unit, node, 2);
-    const isRow = fields.length === 2 && fields[1] !== "*" && renamed.has(`${fields[0]}.${fields[1]}`);
-    return isRow && !tree.blocks.some((b) => b.items.some((i) => i.alias === fields[0]))
-      ? unqualifyColumn(unit, node, 1)
+    // schema.relation.column, database.schema.relation.column
+    return fields.length >= 3 && renamed.has(`${fields.at(-3)}.${fields.at(-2)}`)
+      ? unqualifyColumn(unit, node, 2)
       : [];
   });
+}
+
+/**
+ * Two relations of one name without aliases: FROM a.t, b.t, or a.t.x beside b.t.y in a subquery. Their columns are told apart by
+ * their schemas, which their new places do not have.
+ */
+export function hasSchemaHomonyms(tree: QueryTree): boolean {
+  const homonyms = new Map<string, Set<Relation>>();
+  const add = (key: string, relation: Relation): boolean => {
+    const relations = homonyms.get(key) ?? new Set();
+    homonyms.set(key, relations.add(relation));
+    return relations.size > 1;
+  };
+  const qualified = tree.columnRefs.some(({ node }) => fieldsOf(node).length > 2);
+  return tree.blocks.some((block, i) =>
+    block.items.some((item) => {
+      const relation =
+        item.kind === "table" ? item.relation : item.kind === "query" ? item.view?.relation : undefined;
+      const written =
+        item.kind === "table" ? item.rangeVar : item.kind === "query" ? item.view?.rangeVar : undefined;
+      if (relation === undefined || written?.alias !== undefined) return false;
+      return add(qualified ? relation.name : `${i}.${relation.name}`, relation);
+    }),
+  );
 }
