@@ -1,0 +1,64 @@
+/** Runs both sides in turn (A B A B …), so that what the machine does meanwhile hits both alike. */
+
+export interface Measure {
+  readonly min: number;
+  readonly median: number;
+  readonly max: number;
+  readonly runs: readonly number[];
+}
+
+export interface Comparison {
+  readonly what: string;
+  readonly unit: string;
+  readonly higherIsBetter: boolean;
+  readonly plain: Measure;
+  readonly pleiad: Measure;
+  /** How good Pleiad is, plain PostgreSQL being 1. */
+  readonly ratio: number;
+}
+
+export interface Sides<T> {
+  plain(): Promise<T>;
+  pleiad(): Promise<T>;
+}
+
+export async function compare(
+  what: string,
+  unit: string,
+  higherIsBetter: boolean,
+  runs: number,
+  sides: Sides<number>,
+): Promise<Comparison> {
+  const plain: number[] = [];
+  const pleiad: number[] = [];
+  for (let run = 0; run < runs; run++) {
+    plain.push(await sides.plain());
+    pleiad.push(await sides.pleiad());
+  }
+  const [left, right] = [measure(plain), measure(pleiad)];
+  const ratio = higherIsBetter ? right.median / left.median : left.median / right.median;
+  const comparison = { what, unit, higherIsBetter, plain: left, pleiad: right, ratio };
+  console.log(show(comparison));
+  return comparison;
+}
+
+export function measure(runs: readonly number[]): Measure {
+  const sorted = [...runs].toSorted((a, b) => a - b);
+  const middle = sorted.length / 2;
+  const median =
+    sorted.length % 2 === 1
+      ? (sorted[Math.floor(middle)] ?? Number.NaN)
+      : ((sorted[middle - 1] ?? Number.NaN) + (sorted[middle] ?? Number.NaN)) / 2;
+  return { min: sorted[0] ?? Number.NaN, median, max: sorted.at(-1) ?? Number.NaN, runs };
+}
+
+function show({ what, unit, plain, pleiad, ratio }: Comparison): string {
+  const side = (name: string, { min, median, max }: Measure): string =>
+    `${name} ${number(min)} / ${number(median)} / ${number(max)}`;
+  return `${what.padEnd(34)} ${side("plain", plain)}   ${side("pleiad", pleiad)} ${unit}   ratio ${ratio.toFixed(2)}`;
+}
+
+function number(value: number): string {
+  if (value >= 100) return Math.round(value).toLocaleString("en-US");
+  return value.toFixed(value < 1 ? 3 : 1);
+}

@@ -1,0 +1,88 @@
+/**
+ * `npm run bench -- <name> [--runs 3] [--seconds 10] [--scale 10] [--rows 1000000] [--clients 16] [--pg-bin DIR] [--no-fsync]
+ * [--sources] [--set key=value] [--out file.json]`. Prints minimum / median / maximum of both sides and their ratio, and
+ * writes the figures with the machine's description as JSON.
+ */
+import { writeFileSync } from "node:fs";
+import { cpus, tmpdir, totalmem } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { copyIn } from "./copy-in.ts";
+import type { Comparison } from "./interleave.ts";
+import { pointReads } from "./point-reads.ts";
+import type { BenchOptions } from "./servers.ts";
+import { startBenchServers, type BenchServers } from "./servers.ts";
+import { streamOut } from "./stream-out.ts";
+import { tpchQueries } from "./tpch-queries.ts";
+import { writeScripts } from "./write-scripts.ts";
+
+type Benchmark = (servers: BenchServers, options: BenchOptions) => Promise<Comparison[]>;
+
+const BENCHMARKS: Readonly<Record<string, { readonly run: Benchmark; readonly about: string }>> = {
+  "point-reads": { run: pointReads, about: "pgbench -S, 16 clients, simple, extended and prepared" },
+  "write-scripts": { run: writeScripts, about: "pgbench tpcb-like and simple-update" },
+  "stream-out": {
+    run: streamOut,
+    about: "a result of a million rows to one client, and the coordinator's memory",
+  },
+  "copy-in": { run: copyIn, about: "COPY FROM of a million rows" },
+  tpch: { run: tpchQueries, about: "the 22 queries of TPC-H (--scale 0.1)" },
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  allowNegative: true,
+  options: {
+    runs: { type: "string", default: "3" },
+    seconds: { type: "string", default: "10" },
+    scale: { type: "string" },
+    rows: { type: "string", default: "1000000" },
+    clients: { type: "string", default: "16" },
+    "pg-bin": { type: "string" },
+    fsync: { type: "boolean", default: true },
+    sources: { type: "boolean", default: false },
+    set: { type: "string", multiple: true, default: [] },
+    out: { type: "string" },
+  },
+});
+
+const name = positionals[0] ?? "";
+const benchmark = BENCHMARKS[name];
+if (!benchmark) {
+  console.error(`usage: npm run bench -- <name>\n`);
+  for (const [known, { about }] of Object.entries(BENCHMARKS))
+    console.error(`  ${known.padEnd(14)} ${about}`);
+  process.exit(2);
+}
+
+const options: BenchOptions = {
+  name,
+  runs: Number(values.runs),
+  seconds: Number(values.seconds),
+  scale: Number(values.scale ?? (name === "tpch" ? "0.1" : "10")),
+  rows: Number(values.rows),
+  clients: Number(values.clients),
+  fsync: values.fsync,
+  sources: values.sources,
+  pgbench: values["pg-bin"] === undefined ? "pgbench" : join(values["pg-bin"], "pgbench"),
+  set: Object.fromEntries(
+    values.set.map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]),
+  ),
+};
+
+const servers = await startBenchServers(options);
+try {
+  const comparisons = await benchmark.run(servers, options);
+  const machine = {
+    cpu: cpus()[0]?.model ?? "",
+    cores: cpus().length,
+    memoryBytes: totalmem(),
+    node: process.version,
+  };
+  const out = values.out ?? join(tmpdir(), `pleiad-bench-${name}.json`);
+  const result = { name, at: new Date().toISOString(), machine, options, comparisons };
+  writeFileSync(out, `${JSON.stringify(result, undefined, 2)}\n`);
+  console.log(`written to ${out}`);
+} finally {
+  await servers.stop();
+}
