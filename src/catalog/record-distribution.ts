@@ -1,6 +1,11 @@
 /** Writing of metadata, inside the transaction of a DDL statement: which colocation group a table joins, where new shards go. */
 import { pgError } from "../errors/pg-error.ts";
+import { refusal } from "../errors/refusal.ts";
+import { quoteLiteral } from "../sql/quote.ts";
 import type { Query } from "./query.ts";
+
+/** More shards than this cost planning time on every node and gain nothing; the arithmetic of hash/ holds to 65535. */
+export const SHARDS_MAX = 4096;
 
 export type DistributionSpec =
   | { readonly kind: "hash"; readonly columns: readonly string[]; readonly shards: number }
@@ -19,12 +24,11 @@ export interface SliceSpec {
 /** undefined: join the group of equal keys and counts; "none": a group of its own; otherwise the oid of the table to lie with. */
 export type ColocateWith = undefined | "none" | number;
 
-const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
-const list = (values: readonly string[]): string => `ARRAY[${values.map(quoted).join(", ")}]::text[]`;
+const list = (values: readonly string[]): string => `ARRAY[${values.map(quoteLiteral).join(", ")}]::text[]`;
 
 /**
- * Records how a new table is distributed and decides where its shards lie. Throws 42P16 when it cannot lie with the
- * wanted table, 22023 for an unknown node.
+ * Records how a new table is distributed and decides where its shards lie. Shard n of every group of
+ * equal count lies on the same node. Throws 42P16 when it cannot lie with the wanted table, 22023 for an unknown node.
  */
 export async function recordDistribution(
   query: Query,
@@ -32,15 +36,10 @@ export async function recordDistribution(
   spec: DistributionSpec,
   colocateWith: ColocateWith,
 ): Promise<void> {
-  const nodes = (await query("SELECT name FROM pleiad.node WHERE kind = 'data' ORDER BY name")).map(
-    (row) => row[0]!,
-  );
+  // Two tables created at once must find each other's group, and count each other as a single table.
+  await query("LOCK TABLE pleiad.colocation IN SHARE ROW EXCLUSIVE MODE");
   if (spec.kind === "single") {
-    const node = spec.node ?? (await leastUsed(query));
-    if (!nodes.includes(node))
-      throw pgError("22023", `data node "${node}" does not exist`, {
-        hint: `The data nodes are ${nodes.join(", ")}.`,
-      });
+    const node = await nodeOfSingle(query, spec.node, colocateWith);
     await insert(query, relation, spec.kind, [], undefined, node);
     return;
   }
@@ -48,12 +47,74 @@ export async function recordDistribution(
     await insert(query, relation, spec.kind, [], undefined, undefined);
     return;
   }
+  const count = checkShards(spec);
   const keyTypes = await describeKey(query, relation, spec);
-  const count = spec.kind === "hash" ? spec.shards : spec.slices.length;
-  const group = await chooseGroup(query, spec.kind, keyTypes, count, colocateWith);
   const colocation =
-    group ?? (await createGroup(query, spec, keyTypes, count, nodes, colocateWith === "none"));
+    (await chooseGroup(query, spec.kind, keyTypes, count, colocateWith)) ??
+    (await createGroup(query, spec, keyTypes, count, colocateWith === "none"));
   await insert(query, relation, spec.kind, spec.columns, colocation, undefined);
+}
+
+type ShardedSpec = Extract<DistributionSpec, { columns: readonly string[] }>;
+
+/** What PostgreSQL would say of the partitions only on a data node, or not at all. Gives the number of shards. */
+function checkShards(spec: ShardedSpec): number {
+  const { columns } = spec;
+  const repeated = columns.find((column, i) => columns.indexOf(column) !== i);
+  if (repeated !== undefined)
+    throw pgError("42701", `column "${repeated}" appears twice in the distribution key`);
+  if (spec.kind === "hash") {
+    if (!Number.isInteger(spec.shards) || spec.shards < 1 || spec.shards > SHARDS_MAX)
+      throw pgError("22023", `number of shards must be between 1 and ${SHARDS_MAX}`);
+    return spec.shards;
+  }
+  if (spec.kind === "list" && columns.length > 1)
+    throw pgError("42P17", "cannot distribute by list with more than one column");
+  const names = new Set<string>();
+  for (const { name, bounds } of spec.slices) {
+    if (names.has(name)) throw pgError("42710", `slice "${name}" specified more than once`);
+    names.add(name);
+    if (spec.kind === "range" && (!Array.isArray(bounds) || bounds.length !== columns.length))
+      throw pgError("42P17", `slice "${name}" must have exactly one bound per distribution column`);
+  }
+  if (names.size === 0 || names.size > SHARDS_MAX)
+    throw pgError("22023", `number of slices must be between 1 and ${SHARDS_MAX}`);
+  return names.size;
+}
+
+/** The named node, or that of the table to lie with, or the data node with the fewest single tables. */
+async function nodeOfSingle(
+  query: Query,
+  named: string | undefined,
+  colocateWith: ColocateWith,
+): Promise<string> {
+  const nodes = await dataNodes(query);
+  if (named !== undefined && !nodes.includes(named))
+    throw pgError("22023", `data node "${named}" does not exist`, {
+      hint: `The data nodes are ${nodes.join(", ")}.`,
+    });
+  if (typeof colocateWith !== "number") return named ?? leastUsed(query);
+  const [row] = await query(
+    `SELECT node FROM pleiad.distributed_table WHERE relation = ${colocateWith} AND kind = 'single'`,
+  );
+  const node = row?.[0] ?? undefined;
+  if (node === undefined || (named !== undefined && named !== node)) throw cannotColocate();
+  return node;
+}
+
+/** In the order in which people count: dn2 before dn10. */
+async function dataNodes(query: Query): Promise<string[]> {
+  const rows = await query("SELECT name FROM pleiad.node WHERE kind = 'data' ORDER BY length(name), name");
+  if (rows.length === 0) throw pgError("55000", "the cluster has no data node");
+  return rows.map((row) => row[0]!);
+}
+
+function cannotColocate(): Error {
+  return pgError("42P16", "the table cannot lie together with the table named in COLOCATE WITH", {
+    detail:
+      "Both must be distributed in the same way: equal kinds, key types, collations and numbers of shards (or equal slices), or on the same node.",
+    hint: "Leave COLOCATE WITH out, or make the keys equal.",
+  });
 }
 
 async function insert(
@@ -66,39 +127,58 @@ async function insert(
 ): Promise<void> {
   await query(
     `INSERT INTO pleiad.distributed_table (relation, kind, columns, colocation, node)
-     VALUES (${relation}, ${quoted(kind)}, ${list(columns)}, ${colocation ?? "NULL"}, ${node === undefined ? "NULL" : quoted(node)})
+     VALUES (${relation}, ${quoteLiteral(kind)}, ${list(columns)}, ${colocation ?? "NULL"}, ${node === undefined ? "NULL" : quoteLiteral(node)})
      ON CONFLICT (relation) DO UPDATE SET kind = EXCLUDED.kind, columns = EXCLUDED.columns, colocation = EXCLUDED.colocation, node = EXCLUDED.node`,
   );
 }
 
-/** The data node with the fewest single tables. */
 async function leastUsed(query: Query): Promise<string> {
   const [row] = await query(
     `SELECT n.name FROM pleiad.node n LEFT JOIN pleiad.distributed_table d ON d.kind = 'single' AND d.node = n.name
-     WHERE n.kind = 'data' GROUP BY n.name ORDER BY count(d.relation), n.name LIMIT 1`,
+     WHERE n.kind = 'data' GROUP BY n.name ORDER BY count(d.relation), length(n.name), n.name LIMIT 1`,
   );
-  if (row === undefined) throw pgError("55000", "the cluster has no data node");
-  return row[0]!;
+  return row![0]!;
 }
 
-/** What must be equal for two tables to lie together: types and collations of the key, and the slices. */
-async function describeKey(
-  query: Query,
-  relation: number,
-  spec: Extract<DistributionSpec, { columns: readonly string[] }>,
-): Promise<string> {
-  const parts: string[] = [];
-  for (const column of spec.columns) {
-    const [row] = await query(
-      `SELECT a.atttypid::text || CASE WHEN a.attcollation <> 0 THEN '/' || a.attcollation ELSE '' END
-       FROM pg_catalog.pg_attribute a WHERE a.attrelid = ${relation} AND a.attname = ${quoted(column)} AND a.attnum > 0 AND NOT a.attisdropped`,
-    );
-    if (row === undefined)
+/**
+ * What must be equal for two tables to lie together: types and collations of the key, and the slices. Type modifiers
+ * play no part: equal values hash alike whatever their lengths and precisions.
+ */
+async function describeKey(query: Query, relation: number, spec: ShardedSpec): Promise<string> {
+  const rows = await query(
+    `SELECT a.attname, a.atttypid::text || CASE WHEN a.attcollation <> 0 THEN '/' || a.attcollation ELSE '' END
+     FROM pg_catalog.pg_attribute a WHERE a.attrelid = ${relation} AND a.attnum > 0 AND NOT a.attisdropped`,
+  );
+  const types = new Map(rows.map(([name, type]) => [name!, type!]));
+  const parts = spec.columns.map((column) => {
+    const type = types.get(column);
+    if (type === undefined)
       throw pgError("42703", `column "${column}" named in the distribution clause does not exist`);
-    parts.push(row[0]!);
+    return type;
+  });
+  if (spec.kind === "hash") {
+    await refuseUnstableHash(query, relation, spec.columns);
+    return parts.join(",");
   }
-  const slices = spec.kind === "hash" ? "" : ` ${JSON.stringify(spec.slices.map((slice) => slice.bounds))}`;
-  return parts.join(",") + slices;
+  return `${parts.join(",")} ${JSON.stringify(spec.slices)}`;
+}
+
+/** Enums and reg* types hash by OIDs, which differ from server to server: one value would belong to several shards. */
+async function refuseUnstableHash(query: Query, relation: number, columns: readonly string[]): Promise<void> {
+  const [row] = await query(
+    `WITH RECURSIVE part (attname, type) AS (
+       SELECT a.attname, a.atttypid FROM pg_catalog.pg_attribute a WHERE a.attrelid = ${relation} AND a.attname = ANY (${list(columns)})
+       UNION
+       SELECT part.attname, inner_type.oid FROM part JOIN pg_catalog.pg_type t ON t.oid = part.type, LATERAL (
+         SELECT t.typelem UNION ALL SELECT t.typbasetype
+         UNION ALL SELECT r.rngsubtype FROM pg_catalog.pg_range r WHERE t.oid IN (r.rngtypid, r.rngmultitypid)
+         UNION ALL SELECT a.atttypid FROM pg_catalog.pg_attribute a WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+       ) inner_type (oid) WHERE inner_type.oid <> 0
+     )
+     SELECT part.attname, pg_catalog.format_type(t.oid, NULL) FROM part JOIN pg_catalog.pg_type t ON t.oid = part.type
+     WHERE t.typtype = 'e' OR (t.typnamespace = 'pg_catalog'::regnamespace AND t.typname LIKE 'reg%') LIMIT 1`,
+  );
+  if (row !== undefined) throw refusal("hash-key-by-oid", `Column "${row[0]!}" is or contains ${row[1]!}.`);
 }
 
 async function chooseGroup(
@@ -114,37 +194,32 @@ async function chooseGroup(
       ? "c.shared"
       : `c.id = (SELECT d.colocation FROM pleiad.distributed_table d WHERE d.relation = ${colocateWith})`;
   const [row] = await query(
-    `SELECT c.id FROM pleiad.colocation c WHERE ${wanted} AND c.kind = ${quoted(kind)} AND c.key_types = ${quoted(keyTypes)} AND c.shard_count = ${count} ORDER BY c.id LIMIT 1`,
+    `SELECT c.id FROM pleiad.colocation c WHERE ${wanted} AND c.kind = ${quoteLiteral(kind)} AND c.key_types = ${quoteLiteral(keyTypes)} AND c.shard_count = ${count} ORDER BY c.id LIMIT 1`,
   );
-  if (row === undefined && colocateWith !== undefined)
-    throw pgError("42P16", "the table cannot lie together with the table named in COLOCATE WITH", {
-      detail:
-        "Both must be distributed in the same way: equal kinds, key types, collations and numbers of shards (or equal slices).",
-      hint: "Leave COLOCATE WITH out, or make the keys equal.",
-    });
+  if (row === undefined && colocateWith !== undefined) throw cannotColocate();
   return row === undefined ? undefined : Number(row[0]);
 }
 
 async function createGroup(
   query: Query,
-  spec: Extract<DistributionSpec, { columns: readonly string[] }>,
+  spec: ShardedSpec,
   keyTypes: string,
   count: number,
-  nodes: readonly string[],
   alone: boolean,
 ): Promise<number> {
+  const nodes = await dataNodes(query);
   const [row] = await query(
-    `INSERT INTO pleiad.colocation (kind, key_types, shard_count, shared) VALUES (${quoted(spec.kind)}, ${quoted(keyTypes)}, ${count}, ${!alone}) RETURNING id`,
+    `INSERT INTO pleiad.colocation (kind, key_types, shard_count, shared) VALUES (${quoteLiteral(spec.kind)}, ${quoteLiteral(keyTypes)}, ${count}, ${!alone}) RETURNING id`,
   );
   const id = Number(row![0]);
   const rows: string[] = [];
   for (let ordinal = 0; ordinal < count; ordinal++) {
     const node = nodes[ordinal % nodes.length]!;
-    if (spec.kind === "hash") rows.push(`(${id}, ${ordinal}, ${quoted(node)}, NULL, NULL)`);
+    if (spec.kind === "hash") rows.push(`(${id}, ${ordinal}, ${quoteLiteral(node)}, NULL, NULL)`);
     else {
       const slice = spec.slices[ordinal]!;
       rows.push(
-        `(${id}, ${ordinal}, ${quoted(node)}, ${quoted(slice.name)}, ${quoted(JSON.stringify(slice.bounds))}::jsonb)`,
+        `(${id}, ${ordinal}, ${quoteLiteral(node)}, ${quoteLiteral(slice.name)}, ${quoteLiteral(JSON.stringify(slice.bounds))}::jsonb)`,
       );
     }
   }
