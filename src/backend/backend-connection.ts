@@ -143,6 +143,12 @@ export class BackendConnection {
     return this.socket.write(bytes);
   }
 
+  /** Announces a request whose bytes follow by `write`, in the same order. */
+  expect(receiver: Receiver): void {
+    if (this.closedBy !== undefined) receiver.lost(this.closedBy);
+    else this.receivers.push(receiver);
+  }
+
   /** More bytes of the request last sent (COPY data). */
   write(bytes: Buffer): boolean {
     return this.closedBy !== undefined || this.socket.write(bytes);
@@ -186,9 +192,11 @@ export class BackendConnection {
       let error: PgError | undefined;
       this.send(queryMessage(sql), {
         frame: (type, buffer, start, end) => {
-          if (type === Backend.dataRow) rows.push(readDataRow(buffer, start, end).map((v) => (v === null ? null : v.toString())));
+          if (type === Backend.dataRow)
+            rows.push(readDataRow(buffer, start, end).map((v) => (v === null ? null : v.toString())));
           else if (type === Backend.rowDescription) rows = [];
-          else if (type === Backend.errorResponse) error ??= new PgErrorClass(parseErrorFields(buffer, start + 5, end));
+          else if (type === Backend.errorResponse)
+            error ??= new PgErrorClass(parseErrorFields(buffer, start + 5, end));
         },
         ready: () => (error === undefined ? resolve(rows) : reject(error)),
         lost: reject,

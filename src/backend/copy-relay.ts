@@ -25,7 +25,13 @@ export class CopyRelay {
   private paused = false;
   private targetDone = false;
 
-  constructor(sources: readonly BackendConnection[], sourceSql: string, target: BackendConnection, targetSql: string, binary: boolean) {
+  constructor(
+    sources: readonly BackendConnection[],
+    sourceSql: string,
+    target: BackendConnection,
+    targetSql: string,
+    binary: boolean,
+  ) {
     this.sources = sources;
     this.sourceSql = sourceSql;
     this.target = target;
@@ -56,7 +62,8 @@ export class CopyRelay {
     return new Promise((resolve) => {
       this.target.send(query(this.targetSql), {
         frame: (type, buffer, start, end) => {
-          if (type === Backend.commandComplete) this.rows = Number(readCommandTag(buffer, start, end).split(" ")[1] ?? 0);
+          if (type === Backend.commandComplete)
+            this.rows = Number(readCommandTag(buffer, start, end).split(" ")[1] ?? 0);
           else if (type === Backend.errorResponse) {
             this.targetError ??= new PgError(parseErrorFields(buffer, start + 5, end));
             this.stopSources();

@@ -48,9 +48,13 @@ class ServerPool {
         const at = this.waiters.indexOf(waiter);
         if (at >= 0) this.waiters.splice(at, 1);
         reject(
-          pgError("53300", `no connection to node "${this.server.name}" became free in ${this.options.waitMsMax / 1000} s`, {
-            hint: "Raise pool.per_node, or look for long transactions.",
-          }),
+          pgError(
+            "53300",
+            `no connection to node "${this.server.name}" became free in ${this.options.waitMsMax / 1000} s`,
+            {
+              hint: "Raise pool.per_node, or look for long transactions.",
+            },
+          ),
         );
       }, this.options.waitMsMax);
       const waiter: Waiter = {
@@ -93,7 +97,8 @@ class ServerPool {
   end(): void {
     this.ended = true;
     for (const connection of this.all) connection.close();
-    for (const waiter of this.waiters.splice(0)) waiter.reject(pgError("57P01", "the coordinator is shutting down"));
+    for (const waiter of this.waiters.splice(0))
+      waiter.reject(pgError("57P01", "the coordinator is shutting down"));
   }
 
   /** Closes idle connections to a database (before it is dropped or renamed). */
@@ -106,7 +111,11 @@ class ServerPool {
 
   private serve(): void {
     while (this.waiters.length > this.opening) {
-      if (this.all.size + this.opening >= this.options.perServerMax && !this.evict()) return;
+      if (this.all.size + this.opening >= this.options.perServerMax) {
+        if (!this.evict()) return;
+        // Closing a connection may have served others meanwhile.
+        continue;
+      }
       void this.open(this.waiters[this.opening]!);
     }
   }
@@ -126,7 +135,10 @@ class ServerPool {
   private async open(first: Waiter): Promise<void> {
     this.opening++;
     try {
-      const connection = await BackendConnection.connect(this.server, { user: first.user, database: first.database });
+      const connection = await BackendConnection.connect(this.server, {
+        user: first.user,
+        database: first.database,
+      });
       this.all.add(connection);
       connection.whenClosed(() => {
         this.all.delete(connection);

@@ -8,11 +8,12 @@ import { readCommandTag } from "../protocol/backend-messages.ts";
 import { parseErrorFields } from "../protocol/error-response.ts";
 import { Backend, type TransactionStatus } from "../protocol/message-types.ts";
 import type { ClientOutput } from "./client-output.ts";
+import type { Preface } from "./run.ts";
 
 /** What the answers of one statement have in common: one for a routed statement, several for a gathered one. */
 export class AnswerScope {
   private readonly output: ClientOutput;
-  private preface: Buffer | undefined;
+  readonly preface: Preface;
   /** Rows that may still be passed on. */
   rowsLeft = Number.POSITIVE_INFINITY;
   /** False where several nodes' answers become one and the caller writes the tag. */
@@ -21,7 +22,7 @@ export class AnswerScope {
   readonly forwardDescription: boolean;
 
   /** `preface` is sent before everything else once a server has accepted the statement: BindComplete, RowDescription. */
-  constructor(output: ClientOutput, preface: Buffer | undefined, forwardTag: boolean, forwardDescription = false) {
+  constructor(output: ClientOutput, preface: Preface, forwardTag: boolean, forwardDescription = false) {
     this.output = output;
     this.preface = preface;
     this.forwardTag = forwardTag;
@@ -29,9 +30,7 @@ export class AnswerScope {
   }
 
   begin(): void {
-    if (this.preface === undefined) return;
-    this.output.push(this.preface);
-    this.preface = undefined;
+    this.preface.sendTo(this.output);
   }
 }
 
@@ -43,6 +42,8 @@ export class Answer implements Receiver {
   tag: string | undefined;
   suspended = false;
   rows = 0;
+  /** The server has taken the Bind: what fails now fails in Execute. */
+  bound = false;
   error: PgError | undefined;
   readonly done: Promise<void>;
   private finish!: () => void;
@@ -76,6 +77,10 @@ export class Answer implements Receiver {
       case Backend.emptyQueryResponse:
         this.forwardEnd(buffer, start, end);
         return;
+      case Backend.bindComplete:
+        this.bound = true;
+        this.scope.begin();
+        return;
       case Backend.errorResponse:
         this.error ??= new PgError(parseErrorFields(buffer, start + 5, end));
         return;
@@ -86,7 +91,7 @@ export class Answer implements Receiver {
         if (this.scope.forwardDescription) this.output.append(buffer, start, end);
         return;
       default:
-        // ParseComplete, BindComplete, CloseComplete, NoData: the client has the catalog's, from the preface.
+        // ParseComplete, CloseComplete, NoData: the client has the catalog's, from the preface.
         return;
     }
   }
@@ -97,7 +102,7 @@ export class Answer implements Receiver {
     this.output.append(buffer, start, end);
   }
 
-  private waitForClient(): void {
+  protected waitForClient(): void {
     this.paused = true;
     this.connection.pause();
     this.output.whenDrained(() => {

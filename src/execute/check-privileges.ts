@@ -20,11 +20,14 @@ export async function checkPrivileges(context: ExecutionContext, plan: ReadPlan,
   let keys = permitted.get(plan);
   if (keys?.has(key)) return;
   const { transaction } = context;
-  const lease = await (transaction.changedCatalog ? transaction.lease("catalog", false) : transaction.leaseApart("catalog"));
+  const lease = await (transaction.changedCatalog
+    ? transaction.lease("catalog", false)
+    : transaction.leaseApart("catalog"));
   try {
     const error = await explain(lease.connection, plan.statement.text, run.parameterTypes);
     if (lease.preludeError !== undefined) throw lease.preludeError;
-    if (error !== undefined) throw clientError(error, plan.statement, [{ start: 0, end: 0, text: "EXPLAIN " }]);
+    if (error !== undefined)
+      throw clientError(error, plan.statement, [{ start: 0, end: 0, text: "EXPLAIN " }]);
   } finally {
     lease.release();
   }
@@ -32,7 +35,11 @@ export async function checkPrivileges(context: ExecutionContext, plan: ReadPlan,
   keys.add(key);
 }
 
-function explain(connection: BackendConnection, text: Buffer, parameterTypes: readonly number[]): Promise<PgError | undefined> {
+function explain(
+  connection: BackendConnection,
+  text: Buffer,
+  parameterTypes: readonly number[],
+): Promise<PgError | undefined> {
   return new Promise((resolve) => {
     let error: PgError | undefined;
     connection.send(

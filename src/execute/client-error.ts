@@ -13,7 +13,11 @@ function charactersIn(bytes: Buffer, start: number, end: number): number {
 }
 
 /** Translates a 1-based character position in the spliced text into one in the client's query string; undefined when it lies in text that the client did not write. */
-export function clientPosition(statement: ParsedStatement, splices: readonly Splice[], position: number): number | undefined {
+export function clientPosition(
+  statement: ParsedStatement,
+  splices: readonly Splice[],
+  position: number,
+): number | undefined {
   // Walk both texts in parallel, in characters.
   let original = 0;
   let spliced = 0;

@@ -14,7 +14,7 @@ import type { Lease } from "../transaction/session-transaction.ts";
 import { Answer, AnswerScope } from "./answer.ts";
 import { clientError } from "./client-error.ts";
 import { preparedRequest, forgetPrepared } from "./prepared-request.ts";
-import type { ExecutionContext, Outcome, PortalState, Run } from "./run.ts";
+import { Preface, type ExecutionContext, type Outcome, type PortalState, type Run } from "./run.ts";
 
 /** A statement's text as it goes to a server. */
 export interface NodeText {
@@ -46,7 +46,11 @@ export function textForShard(plan: ReadPlan, shard: number | undefined): NodeTex
     const splices =
       names === undefined
         ? plan.directSplices
-        : names.map((n) => ({ start: n.start, end: n.end, text: quoteQualified(`${n.relation.schema}#${slot}`, n.relation.name) }));
+        : names.map((n) => ({
+            start: n.start,
+            end: n.end,
+            text: quoteQualified(`${n.relation.schema}#${slot}`, n.relation.name),
+          }));
     text = { sql: applySplices(plan.statement.text, splices), key: `${planKey(plan)}.${slot}`, splices };
     texts.set(slot, text);
   }
@@ -64,8 +68,12 @@ export async function runOnNode(
 ): Promise<Outcome> {
   const leased = context.transaction.lease(node, writes);
   const lease = leased instanceof Promise ? await leased : leased;
-  if (run.rowsMax > 0 || run.portal?.resume !== undefined) return runPortal(context, lease, statement, text, run);
-  const answer = new Answer(lease.connection, context.output, new AnswerScope(context.output, run.preface, true));
+  if (run.rowsMax > 0) return runPortal(context, lease, statement, text, run);
+  const answer = new Answer(
+    lease.connection,
+    context.output,
+    new AnswerScope(context.output, run.preface, true),
+  );
   await send(context, lease, writes, statement, text, run, answer, "", 0);
   lease.release();
   return { tag: answer.tag };
@@ -93,13 +101,20 @@ async function send(
   }
   const key = text.key;
   if (run.bind === undefined) connection.send(query(text.sql), answer);
-  else connection.send(preparedRequest(connection, key, text.sql, run.parameterTypes, run.bind.tail, portal, rowsMax), answer);
+  else
+    connection.send(
+      preparedRequest(connection, key, text.sql, run.parameterTypes, run.bind.tail, portal, rowsMax),
+      answer,
+    );
   context.running.add(connection);
   await answer.done;
   context.running.delete(connection);
   const error = lease.preludeError ?? answer.error;
   if (error !== undefined) {
-    if (run.bind !== undefined) forgetPrepared(connection, key);
+    if (run.bind !== undefined) {
+      forgetPrepared(connection, key, error);
+      if (!answer.bound) run.preface.drop();
+    }
     lease.release();
     throw clientError(error, statement, text.splices);
   }
@@ -116,9 +131,14 @@ async function runPortal(
   run: Run,
 ): Promise<Outcome> {
   const portal = `c${++portalCount}`;
-  const answer = new Answer(lease.connection, context.output, new AnswerScope(context.output, run.preface, true));
+  const answer = new Answer(
+    lease.connection,
+    context.output,
+    new AnswerScope(context.output, run.preface, true),
+  );
   await send(context, lease, true, statement, text, run, answer, portal, run.rowsMax);
-  if (answer.suspended && run.portal !== undefined) keepPortal(context, lease, statement, text, portal, run.portal);
+  if (answer.suspended && run.portal !== undefined)
+    keepPortal(context, lease, statement, text, portal, run.portal);
   return { tag: answer.tag };
 }
 
@@ -132,7 +152,11 @@ export function keepPortal(
   state: PortalState,
 ): void {
   state.resume = async (rowsMax) => {
-    const answer = new Answer(lease.connection, context.output, new AnswerScope(context.output, undefined, true));
+    const answer = new Answer(
+      lease.connection,
+      context.output,
+      new AnswerScope(context.output, new Preface(undefined), true),
+    );
     lease.connection.send(Buffer.concat([execute(portal, rowsMax), sync]), answer);
     context.running.add(lease.connection);
     await answer.done;

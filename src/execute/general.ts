@@ -26,24 +26,44 @@ const INDEX_ROWS_MIN = 500;
 let portalCount = 0;
 let turn = 0;
 
-export async function runGeneral(context: ExecutionContext, plan: ReadPlan, general: GeneralPlan, run: Run): Promise<Outcome> {
+export async function runGeneral(
+  context: ExecutionContext,
+  plan: ReadPlan,
+  general: GeneralPlan,
+  run: Run,
+): Promise<Outcome> {
   await checkPrivileges(context, plan, run);
   const workplace = await openWorkplace(context, general, run);
   let kept = false;
   try {
     const text = generalText(plan, general);
-    const answer = new Answer(workplace.connection, context.output, new AnswerScope(context.output, run.preface, true));
+    const answer = new Answer(
+      workplace.connection,
+      context.output,
+      new AnswerScope(context.output, run.preface, true),
+    );
     const portal = run.rowsMax > 0 ? `g${++portalCount}` : "";
     workplace.connection.send(
       run.bind === undefined
         ? query(text.sql)
-        : preparedRequest(workplace.connection, undefined, text.sql, run.parameterTypes, run.bind.tail, portal, run.rowsMax),
+        : preparedRequest(
+            workplace.connection,
+            undefined,
+            text.sql,
+            run.parameterTypes,
+            run.bind.tail,
+            portal,
+            run.rowsMax,
+          ),
       answer,
     );
     context.running.add(workplace.connection);
     await answer.done;
     context.running.delete(workplace.connection);
-    if (answer.error !== undefined) throw clientError(answer.error, plan.statement, text.splices);
+    if (answer.error !== undefined) {
+      if (run.bind !== undefined && !answer.bound) run.preface.drop();
+      throw clientError(answer.error, plan.statement, text.splices);
+    }
     if (answer.suspended && run.portal !== undefined) {
       kept = true;
       keepPortal(context, workplace, plan.statement, text, portal, run.portal);
@@ -56,12 +76,21 @@ export async function runGeneral(context: ExecutionContext, plan: ReadPlan, gene
 }
 
 export function generalText(plan: ReadPlan, general: GeneralPlan): NodeText {
-  return { sql: applySplices(plan.statement.text, general.splices), key: undefined, splices: general.splices };
+  return {
+    sql: applySplices(plan.statement.text, general.splices),
+    key: undefined,
+    splices: general.splices,
+  };
 }
 
 /** A connection to the target, in a transaction that holds the shipped tables. Close it with closeWorkplace. */
-export async function openWorkplace(context: ExecutionContext, general: GeneralPlan, run: Run): Promise<Lease> {
-  const node = general.target === "catalog" ? "catalog" : context.computeNodes[turn++ % context.computeNodes.length]!;
+export async function openWorkplace(
+  context: ExecutionContext,
+  general: GeneralPlan,
+  run: Run,
+): Promise<Lease> {
+  const node =
+    general.target === "catalog" ? "catalog" : context.computeNodes[turn++ % context.computeNodes.length]!;
   const sources = new ShipSources(context);
   let lease: Lease | undefined;
   try {
@@ -116,7 +145,11 @@ function createSql(table: GeneralPlan["tables"][number]): string {
 }
 
 /** Keys, indexes and statistics that let the text run as well as it would over the table itself. */
-async function prepareForUse(connection: BackendConnection, general: GeneralPlan, shipped: Shipped): Promise<void> {
+async function prepareForUse(
+  connection: BackendConnection,
+  general: GeneralPlan,
+  shipped: Shipped,
+): Promise<void> {
   const { table, rows } = shipped;
   const name = quoteQualified("pg_temp", table.temporaryName);
   const steps: string[] = [];

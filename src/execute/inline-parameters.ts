@@ -42,7 +42,8 @@ function literalOf(number: number, run: Run): string | undefined {
   const value = bind.values[number - 1];
   if (value === undefined) return undefined;
   if (value === null) return `NULL::pg_catalog.${typeName}`;
-  const text = formatOf(bind.parameterFormats, number - 1) === 0 ? value.toString() : binaryAsText(type!, value);
+  const text =
+    formatOf(bind.parameterFormats, number - 1) === 0 ? value.toString() : binaryAsText(type!, value);
   return text === undefined ? undefined : `${quoteLiteral(text)}::pg_catalog.${typeName}`;
 }
 

@@ -16,7 +16,8 @@ export interface Location {
 
 /** The value of a key in this execution. */
 export function resolveKey(run: Run, value: KeyValue): KeyDatum | undefined {
-  if (value.from === "literal") return value.text === null ? null : { bytes: Buffer.from(value.text), format: "text" };
+  if (value.from === "literal")
+    return value.text === null ? null : { bytes: Buffer.from(value.text), format: "text" };
   const bind = run.bind;
   if (bind === undefined) return undefined;
   const bytes = bind.values[value.number - 1];
@@ -30,7 +31,10 @@ export function resolveArray(run: Run, parameter: number): readonly KeyDatum[] |
   const bytes = run.bind?.values[parameter - 1];
   if (bytes === undefined) return undefined;
   if (bytes === null) return [];
-  return arrayElementsOf(bytes, formatOf(run.bind!.parameterFormats, parameter - 1) === 1 ? "binary" : "text");
+  return arrayElementsOf(
+    bytes,
+    formatOf(run.bind!.parameterFormats, parameter - 1) === 1 ? "binary" : "text",
+  );
 }
 
 export function locate(uses: readonly TableUse[], run: Run, snapshot: Snapshot): Location {
@@ -58,7 +62,11 @@ export function locate(uses: readonly TableUse[], run: Run, snapshot: Snapshot):
 
 const NO_SHARDS: ReadonlySet<number> = new Set();
 
-function holding(use: TableUse, run: Run, snapshot: Snapshot): { nodes: ReadonlySet<string>; shards: ReadonlySet<number> } {
+function holding(
+  use: TableUse,
+  run: Run,
+  snapshot: Snapshot,
+): { nodes: ReadonlySet<string>; shards: ReadonlySet<number> } {
   const distribution = use.relation.distribution!;
   if (distribution.kind === "single") return { nodes: new Set([distribution.node]), shards: NO_SHARDS };
   if (distribution.kind === "random") {
@@ -70,11 +78,19 @@ function holding(use: TableUse, run: Run, snapshot: Snapshot): { nodes: Readonly
     (value) => resolveKey(run, value),
     (parameter) => resolveArray(run, parameter),
   );
-  return { nodes: new Set(nodesHolding(use.relation, shards, snapshot.dataNodes)), shards: shards === "all" ? NO_SHARDS : shards };
+  return {
+    nodes: new Set(nodesHolding(use.relation, shards, snapshot.dataNodes)),
+    shards: shards === "all" ? NO_SHARDS : shards,
+  };
 }
 
 /** The nodes of one table alone, for shipping its rows. */
-export function nodesOfTable(use: TableUse, run: Run, snapshot: Snapshot, preferred: string | undefined): readonly string[] {
+export function nodesOfTable(
+  use: TableUse,
+  run: Run,
+  snapshot: Snapshot,
+  preferred: string | undefined,
+): readonly string[] {
   if (use.relation.distribution!.kind === "replicated") return [preferred ?? snapshot.dataNodes[0]!];
   return [...holding(use, run, snapshot).nodes];
 }

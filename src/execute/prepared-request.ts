@@ -1,5 +1,6 @@
 /** The bytes that run a statement on a backend connection by the extended protocol, preparing it there at its first use. */
 import type { BackendConnection } from "../backend/backend-connection.ts";
+import type { PgError } from "../errors/pg-error.ts";
 import { bindWithTail, closeStatement, execute, parse, sync } from "../protocol/frontend-messages.ts";
 
 /** Prepared statements kept on one backend connection. */
@@ -21,7 +22,13 @@ export function preparedRequest(
   rowsMax: number,
 ): Buffer {
   const types = parameterTypes.map((oid) => (oid >= FIRST_USER_OID ? 0 : oid));
-  if (key === undefined) return Buffer.concat([parse("", sql, types), bindWithTail(portal, "", bindTail), execute(portal, rowsMax), sync]);
+  if (key === undefined)
+    return Buffer.concat([
+      parse("", sql, types),
+      bindWithTail(portal, "", bindTail),
+      execute(portal, rowsMax),
+      sync,
+    ]);
   let name = connection.prepared.get(key);
   if (name !== undefined) {
     return Buffer.concat([bindWithTail(portal, name, bindTail), execute(portal, rowsMax), sync]);
@@ -37,7 +44,10 @@ export function preparedRequest(
   ]);
 }
 
-/** After an error nobody knows whether the statement was prepared: it is prepared again under a new name. */
-export function forgetPrepared(connection: BackendConnection, key: string | undefined): void {
-  if (key !== undefined) connection.prepared.delete(key);
+/** Errors that Parse may have given, or that say that the statement is not there: what else fails, fails in Bind or Execute. */
+const PREPARATION_ERROR = /^(42|26|0A|08|57|XX)/;
+
+/** After an error that leaves it open whether the statement was prepared, it is prepared again under a new name. */
+export function forgetPrepared(connection: BackendConnection, key: string | undefined, error: PgError): void {
+  if (key !== undefined && PREPARATION_ERROR.test(error.code)) connection.prepared.delete(key);
 }

@@ -16,7 +16,7 @@ export async function runOnCatalog(
   run: Run,
 ): Promise<Outcome> {
   const text = { sql: statement.text, key: undefined, splices: [] };
-  if (run.bind !== undefined || run.preface !== undefined)
+  if (run.bind !== undefined || !run.preface.isEmpty)
     return runOnNode(context, "catalog", writes, statement, text, run);
   const lease = await context.transaction.lease("catalog", writes);
   try {
@@ -27,28 +27,48 @@ export async function runOnCatalog(
 }
 
 /** The same on a connection to the catalog node that the caller holds. */
-export async function runOnLease(context: ExecutionContext, lease: Lease, statement: ParsedStatement, run: Run): Promise<Outcome> {
+export async function runOnLease(
+  context: ExecutionContext,
+  lease: Lease,
+  statement: ParsedStatement,
+  run: Run,
+): Promise<Outcome> {
   if (lease.prelude !== undefined) await lease.prelude;
   if (lease.preludeError !== undefined) throw lease.preludeError;
   // Simple protocol without a description: the catalog node's own RowDescription is the client's.
-  const describes = run.bind === undefined && run.preface === undefined;
-  const answer = new Answer(lease.connection, context.output, new AnswerScope(context.output, run.preface, true, describes));
+  const describes = run.bind === undefined && run.preface.isEmpty;
+  const answer = new Answer(
+    lease.connection,
+    context.output,
+    new AnswerScope(context.output, run.preface, true, describes),
+  );
   lease.connection.send(
     run.bind === undefined
       ? query(statement.text)
-      : preparedRequest(lease.connection, undefined, statement.text, run.parameterTypes, run.bind.tail, "", 0),
+      : preparedRequest(
+          lease.connection,
+          undefined,
+          statement.text,
+          run.parameterTypes,
+          run.bind.tail,
+          "",
+          0,
+        ),
     answer,
   );
   context.running.add(lease.connection);
   await answer.done;
   context.running.delete(lease.connection);
-  if (answer.error !== undefined) throw clientError(answer.error, statement, []);
+  if (answer.error !== undefined) {
+    if (run.bind !== undefined && !answer.bound) run.preface.drop();
+    throw clientError(answer.error, statement, []);
+  }
   return { tag: answer.tag };
 }
 
 /** Runs a command of Pleiad's handling on the catalog node and answers with the given tag. */
 export function complete(context: ExecutionContext, run: Run, tag: string): Outcome {
-  if (run.preface !== undefined) context.output.push(run.preface);
+  run.preface.sendTo(context.output);
   context.output.push(commandComplete(tag));
   return { tag };
 }

@@ -2,6 +2,7 @@
 import { PgError } from "../errors/pg-error.ts";
 import type { ReadPlan } from "../plan/plan.ts";
 import { runGather, runOnNode, textForShard } from "./direct.ts";
+import { runPointRead } from "./point-read.ts";
 import { runGeneral } from "./general.ts";
 import { locate } from "./locate.ts";
 import type { ExecutionContext, Outcome, Run } from "./run.ts";
@@ -10,10 +11,14 @@ import { atTransactionTime } from "./transaction-time.ts";
 let turn = 0;
 
 export async function runRead(context: ExecutionContext, plan: ReadPlan, run: Run): Promise<Outcome> {
-  if (run.portal?.resume !== undefined) return run.portal.resume(run.rowsMax);
+  if (!plan.direct) return runGeneralOrRefuse(context, plan, run);
   const { nodes, shard } = locate(plan.uses, run, context.snapshot());
   if (nodes === "any" || nodes.size === 1) {
     const node = nodes === "any" ? anyNode(context) : [...nodes][0]!;
+    if (plan.cost.pointRead) {
+      const outcome = await runPointRead(context, node, shard, plan, run);
+      if (outcome !== undefined) return outcome;
+    }
     const text = await atTransactionTime(context, plan, textForShard(plan, shard), false);
     return runOnNode(context, node, plan.writes, plan.statement, text, run);
   }
@@ -21,6 +26,10 @@ export async function runRead(context: ExecutionContext, plan: ReadPlan, run: Ru
     const text = await atTransactionTime(context, plan, textForShard(plan, undefined), true);
     return runGather(context, [...nodes], plan.statement, text, run, gatherLimit(plan, run));
   }
+  return runGeneralOrRefuse(context, plan, run);
+}
+
+async function runGeneralOrRefuse(context: ExecutionContext, plan: ReadPlan, run: Run): Promise<Outcome> {
   if (plan.general instanceof PgError) throw plan.general;
   return runGeneral(context, plan, plan.general, run);
 }
@@ -38,5 +47,7 @@ function gatherLimit(plan: ReadPlan, run: Run): number {
   if ("rows" in limit) return limit.rows;
   const value = run.bind?.values[limit.parameter - 1];
   if (value === null || value === undefined) return Number.POSITIVE_INFINITY;
-  return run.bind!.parameterFormats.some((format) => format === 1) ? Number(value.readBigInt64BE()) : Number(value.toString());
+  return run.bind!.parameterFormats.some((format) => format === 1)
+    ? Number(value.readBigInt64BE())
+    : Number(value.toString());
 }

@@ -1,4 +1,5 @@
 /** What the executor is given besides the plan: who asks, over which connections, and how the answer is to be delivered. */
+import type { Multiplexer } from "../backend/multiplexer.ts";
 import type { Pools } from "../backend/pool.ts";
 import type { Snapshot } from "../catalog/snapshot.ts";
 import type { Field } from "../protocol/backend-messages.ts";
@@ -9,6 +10,7 @@ import type { ClientOutput } from "./client-output.ts";
 /** The session for which statements run. */
 export interface ExecutionContext {
   readonly pools: Pools;
+  readonly multiplexer: Multiplexer;
   /** Superuser as which Pleiad moves rows, after the client's rights were checked. */
   readonly internalRole: string;
   readonly transaction: SessionTransaction;
@@ -33,8 +35,8 @@ export interface Run {
   readonly fields: readonly Field[] | undefined;
   /** Send a RowDescription before the rows (simple protocol). */
   readonly describe: boolean;
-  /** Sent with the first answer: BindComplete and, if asked for, the portal's RowDescription. */
-  readonly preface: Buffer | undefined;
+  /** Sent with the first answer: BindComplete and, if asked for, the portal's RowDescription; in the simple protocol the RowDescription. */
+  readonly preface: Preface;
   /** Row limit of Execute; 0 = none. */
   readonly rowsMax: number;
   /** Where an Execute with a row limit left off; the executor keeps its place here. */
@@ -52,4 +54,28 @@ export interface PortalState {
 export interface Outcome {
   /** Command tag, e.g. "SELECT 3"; undefined when the portal was suspended. */
   readonly tag: string | undefined;
+}
+
+/** Messages that go before a statement's answer, once, as soon as a server has accepted the statement. */
+export class Preface {
+  private bytes: Buffer | undefined;
+
+  constructor(bytes: Buffer | undefined) {
+    this.bytes = bytes;
+  }
+
+  get isEmpty(): boolean {
+    return this.bytes === undefined;
+  }
+
+  sendTo(output: ClientOutput): void {
+    if (this.bytes === undefined) return;
+    output.push(this.bytes);
+    this.bytes = undefined;
+  }
+
+  /** The server did not accept the Bind: no BindComplete. */
+  drop(): void {
+    this.bytes = undefined;
+  }
 }

@@ -29,14 +29,22 @@ export class ShipSources {
     const { context } = this;
     const snapshot = context.snapshot();
     // A replicated table is read where the transaction already is: it may have changed it there.
-    const preferred = context.transaction.nodes.find((node) => (snapshot.dataNodes as readonly string[]).includes(node));
+    const preferred = context.transaction.nodes.find((node) =>
+      (snapshot.dataNodes as readonly string[]).includes(node),
+    );
     const needed = new Map<string, number>();
     for (const table of tables) {
-      const nodes = nodesOfTable({ relation: table.relation, filter: table.shards }, run, snapshot, preferred);
+      const nodes = nodesOfTable(
+        { relation: table.relation, filter: table.shards },
+        run,
+        snapshot,
+        preferred,
+      );
       this.nodes.set(table, nodes);
       for (const node of nodes) needed.set(node, (needed.get(node) ?? 0) + 1);
     }
-    for (const node of [...needed.keys()].toSorted()) this.sources.set(node, await this.connect(node, needed.get(node)! > 1));
+    for (const node of [...needed.keys()].toSorted())
+      this.sources.set(node, await this.connect(node, needed.get(node)! > 1));
   }
 
   private async connect(node: string, severalTables: boolean): Promise<Source> {

@@ -14,7 +14,9 @@ const TIME_SQL =
 /** The transaction's time as an SQL literal of type timestamptz. */
 async function transactionTime(context: ExecutionContext): Promise<string> {
   const { transaction } = context;
-  const lease = await (transaction.active ? transaction.lease("catalog", false) : transaction.leaseApart("catalog"));
+  const lease = await (transaction.active
+    ? transaction.lease("catalog", false)
+    : transaction.leaseApart("catalog"));
   try {
     const [row] = await lease.connection.query(TIME_SQL);
     return row![0]!;
@@ -34,7 +36,11 @@ export async function atTransactionTime(
   const time = await transactionTime(context);
   const splices: Splice[] = [
     ...text.splices,
-    ...plan.transactionTimes.map((t) => ({ start: t.start, end: t.end, text: t.template.replaceAll("@", time) })),
+    ...plan.transactionTimes.map((t) => ({
+      start: t.start,
+      end: t.end,
+      text: t.template.replaceAll("@", time),
+    })),
   ];
   return { sql: applySplices(plan.statement.text, splices), key: undefined, splices };
 }

@@ -69,10 +69,13 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
   const startup: StartupOptions = {
     tls: await clientTls(config),
     rules: new HostRules(
-      config.authentication.map((rule) => ({ ...rule, tls: config.tls.mode === "require" ? "require" : "any" })),
+      config.authentication.map((rule) => ({
+        ...rule,
+        tls: config.tls.mode === "require" ? "require" : "any",
+      })),
     ),
     lookupVerifier: roleLogins(pools, topology.internalRole),
-    fakeVerifierSecret: await clusterSecret(pools, topology.internalRole),
+    fakeVerifierSecret: clusterSecret(config.data),
     refused: (address, reason) => log.info("a client was not let in", { address, reason }),
   };
 
@@ -84,8 +87,11 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       client.socket.end();
       return;
     }
-    if (sessions.size >= config.max_client_connections)
-      throw pgError("53300", "sorry, too many clients already");
+    if (sessions.size >= config.max_client_connections) {
+      const message = "sorry, too many clients already";
+      refuseClient(client.socket, new PgError({ severity: "FATAL", code: "53300", message }));
+      return;
+    }
     const registration = cancels.register(client.protocolMinor, () => session.cancel());
     const session = new Session(
       host,
@@ -111,12 +117,21 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     }
   };
 
-  const server = net.createServer((socket) => {
-    accept(socket).catch((error: unknown) => {
-      if (!(error instanceof PgError)) log.error("a client could not be accepted", { error: String(error) });
-      const fields = error instanceof PgError ? error.fields : { code: "XX000", message: "internal error at the start of the session" };
-      refuseClient(socket, new PgError({ ...fields, severity: "FATAL" }));
-    });
+  /** Connections that are not sessions yet. */
+  const arriving = new Set<net.Socket>();
+  const server = net.createServer({ allowHalfOpen: true }, (socket) => {
+    arriving.add(socket);
+    accept(socket)
+      .catch((error: unknown) => {
+        if (!(error instanceof PgError))
+          log.error("a client could not be accepted", { error: String(error) });
+        const fields =
+          error instanceof PgError
+            ? error.fields
+            : { code: "XX000", message: "internal error at the start of the session" };
+        refuseClient(socket, new PgError({ ...fields, severity: "FATAL" }));
+      })
+      .finally(() => arriving.delete(socket));
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -133,6 +148,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       for (const session of sessions)
         session.fatal(pgError("57P01", "terminating connection due to administrator command"));
+      for (const socket of arriving) socket.destroy();
       await closed;
       commitLog.end();
       multiplexer.end();
@@ -144,6 +160,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
 async function clientTls(config: PleiadConfig): Promise<StartupOptions["tls"]> {
   const { mode, certificate, key } = config.tls;
   if (mode === "off") return undefined;
-  if (certificate !== undefined && key !== undefined) return serverTls(await loadCertificate(certificate, key));
+  if (certificate !== undefined && key !== undefined)
+    return serverTls(await loadCertificate(certificate, key));
   return serverTls(await ownCertificate(join(config.data, "tls"), [config.host, "localhost"]));
 }

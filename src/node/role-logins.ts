@@ -1,9 +1,12 @@
 /** What the catalog node knows of the roles that clients log in as: PostgreSQL's own passwords, never a copy. */
-import { createHash } from "node:crypto";
+import { randomBytes } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Pools } from "../backend/pool.ts";
 import type { AuthenticationSetup } from "./client-authentication.ts";
 
 const AUTHENTICATION_DATABASE = "postgres";
+const SECRET_BYTES = 32;
 
 /** Rows of a query by Pleiad's own role on the catalog node. */
 async function ask(pools: Pools, internalRole: string, sql: string): Promise<(string | null)[][]> {
@@ -30,17 +33,27 @@ export function roleLogins(pools: Pools, internalRole: string): AuthenticationSe
     return {
       verifier: row[0] ?? null,
       canLogin: row[1] === "t",
-      validUntil: until === null || until === undefined || until === "Infinity" ? undefined : new Date(Number(until) * 1000),
+      validUntil: validUntil(until),
     };
   };
 }
 
-/** The same bytes at every start of this cluster, known to nobody outside. */
-export async function clusterSecret(pools: Pools, internalRole: string): Promise<Buffer> {
-  const [row] = await ask(
-    pools,
-    internalRole,
-    "SELECT c.system_identifier, (SELECT string_agg(rolpassword, '' ORDER BY rolname) FROM pg_catalog.pg_authid WHERE rolname = current_user) FROM pg_control_system() c",
-  );
-  return createHash("sha256").update(`${row![0]}\0${row![1] ?? ""}`).digest();
+/** Seconds since 1970, Infinity or -Infinity, or none. */
+function validUntil(seconds: string | null | undefined): Date | undefined {
+  if (seconds === null || seconds === undefined || seconds === "Infinity") return undefined;
+  return seconds === "-Infinity" ? new Date(0) : new Date(Number(seconds) * 1000);
+}
+
+/** The same random bytes at every start of this cluster, readable by nobody else. */
+export function clusterSecret(dataDirectory: string): Buffer {
+  const file = join(dataDirectory, "secret");
+  try {
+    const found = readFileSync(file);
+    if (found.length === SECRET_BYTES) return found;
+  } catch {
+    // The first start.
+  }
+  const secret = randomBytes(SECRET_BYTES);
+  writeFileSync(file, secret, { mode: 0o600 });
+  return secret;
 }

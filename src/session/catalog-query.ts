@@ -13,14 +13,19 @@ export function catalogQuery(connection: BackendConnection): Query {
     return new Promise((resolve, reject) => {
       const rows: (string | null)[][] = [];
       let error: PgError | undefined;
-      connection.send(Buffer.concat([parse("", sql), bindWithTail("", "", textBindTail(parameters)), execute(""), sync]), {
-        frame: (type, buffer, start, end) => {
-          if (type === Backend.dataRow) rows.push(readDataRow(buffer, start, end).map((v) => (v === null ? null : v.toString())));
-          else if (type === Backend.errorResponse) error ??= new PgError(parseErrorFields(buffer, start + 5, end));
+      connection.send(
+        Buffer.concat([parse("", sql), bindWithTail("", "", textBindTail(parameters)), execute(""), sync]),
+        {
+          frame: (type, buffer, start, end) => {
+            if (type === Backend.dataRow)
+              rows.push(readDataRow(buffer, start, end).map((v) => (v === null ? null : v.toString())));
+            else if (type === Backend.errorResponse)
+              error ??= new PgError(parseErrorFields(buffer, start + 5, end));
+          },
+          ready: () => (error === undefined ? resolve(rows) : reject(error)),
+          lost: reject,
         },
-        ready: () => (error === undefined ? resolve(rows) : reject(error)),
-        lost: reject,
-      });
+      );
     });
   };
 }

@@ -32,6 +32,11 @@ export class DatabaseCatalog {
     return this.current;
   }
 
+  /** The newest snapshot if it is loaded. */
+  get present(): Snapshot | undefined {
+    return this.loaded;
+  }
+
   private async load(): Promise<Snapshot> {
     const connection = await this.pools.take("catalog", this.internalRole, this.database);
     const asked = this.invalidations;
@@ -63,10 +68,11 @@ export class DatabaseCatalog {
 
   keepPlans(snapshot: Snapshot, key: string, plans: readonly PlannedStatement[]): void {
     if (snapshot !== this.loaded) return;
-    if (this.plans.size >= PLANS_MAX) for (const oldest of this.plans.keys()) {
-      this.plans.delete(oldest);
-      if (this.plans.size < PLANS_MAX * 0.9) break;
-    }
+    if (this.plans.size >= PLANS_MAX)
+      for (const oldest of this.plans.keys()) {
+        this.plans.delete(oldest);
+        if (this.plans.size < PLANS_MAX * 0.9) break;
+      }
     this.plans.set(key, plans);
   }
 }

@@ -16,7 +16,9 @@ export async function describeText(
   text: Buffer,
   parameterTypes: readonly number[],
 ): Promise<Description> {
-  const lease = await (transaction.changedCatalog ? transaction.lease("catalog", false) : transaction.leaseApart("catalog"));
+  const lease = await (transaction.changedCatalog
+    ? transaction.lease("catalog", false)
+    : transaction.leaseApart("catalog"));
   let error: PgError | undefined;
   let types: number[] = [];
   let fields: Field[] | undefined;
@@ -25,7 +27,8 @@ export async function describeText(
       frame: (type, buffer, start, end) => {
         if (type === Backend.parameterDescription) types = readParameterDescription(buffer, start, end);
         else if (type === Backend.rowDescription) fields = readRowDescription(buffer, start, end);
-        else if (type === Backend.errorResponse) error ??= new PgError(parseErrorFields(buffer, start + 5, end));
+        else if (type === Backend.errorResponse)
+          error ??= new PgError(parseErrorFields(buffer, start + 5, end));
       },
       ready: () => resolve(),
       lost: (lost) => {

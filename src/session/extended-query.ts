@@ -3,7 +3,7 @@
  * until Sync. A pipeline without Sync in between is one implicit transaction.
  */
 import { pgError } from "../errors/pg-error.ts";
-import type { PortalState } from "../execute/run.ts";
+import { Preface, type PortalState } from "../execute/run.ts";
 import {
   bindComplete,
   closeComplete,
@@ -53,6 +53,10 @@ export class ExtendedQuery {
 
   handle(message: ClientMessage): Promise<void> | void {
     const { type } = message;
+    if (type === Frontend.sync || type === Frontend.flush) {
+      // These have no body: a client that sends one speaks something else.
+      if (message.end !== message.start) return this.malformed(type);
+    }
     if (type === Frontend.sync) return this.sync();
     if (this.skipping) return;
     if (type === Frontend.flush) {
@@ -63,11 +67,16 @@ export class ExtendedQuery {
     return this.step(message);
   }
 
+  private malformed(type: number): Promise<void> | void {
+    if (type === Frontend.flush && this.skipping) return;
+    return this.step({ type: 0, buffer: Buffer.alloc(0), start: 0, end: 0 });
+  }
+
   private async step(message: ClientMessage): Promise<void> {
     try {
       await this.dispatch(message);
     } catch (error) {
-      this.pending = [];
+      this.sendPending();
       this.skipping = true;
       await this.session.fail(error);
       this.session.output.flush();
@@ -91,12 +100,16 @@ export class ExtendedQuery {
         this.sendPending();
         return this.close(readClose(buffer, start, end));
       case Frontend.functionCall:
-        throw pgError("0A000", "the function call protocol is not supported", { hint: "Call the function in a SELECT." });
+        throw pgError("0A000", "the function call protocol is not supported", {
+          hint: "Call the function in a SELECT.",
+        });
       case Frontend.copyData:
       case Frontend.copyDone:
       case Frontend.copyFail:
         // Left over from a COPY that failed: PostgreSQL ignores them too.
         return;
+      case 0:
+        throw pgError("08P01", "invalid message format");
       default:
         this.session.fatal(pgError("08P01", `invalid frontend message type ${type}`));
     }
@@ -108,7 +121,11 @@ export class ExtendedQuery {
     this.pendingPortal = undefined;
   }
 
-  private async parse(message: { name: string; query: Buffer; parameterTypes: readonly number[] }): Promise<void> {
+  private async parse(message: {
+    name: string;
+    query: Buffer;
+    parameterTypes: readonly number[];
+  }): Promise<void> {
     const { session } = this;
     if (message.name !== "" && session.prepared.has(message.name))
       throw pgError("42P05", `prepared statement "${message.name}" already exists`);
@@ -129,14 +146,20 @@ export class ExtendedQuery {
   }
 
   private refuseInFailedTransaction(planned: PlannedStatement | undefined): void {
-    if (!this.session.transaction.failed || planned === undefined || planned.tag === "TransactionStmt") return;
+    if (!this.session.transaction.failed || planned === undefined || planned.tag === "TransactionStmt")
+      return;
     throw pgError("25P02", "current transaction is aborted, commands ignored until end of transaction block");
   }
 
   private find(name: string): PreparedStatement {
     const prepared = this.session.prepared.get(name);
     if (prepared !== undefined) return prepared;
-    throw pgError("26000", name === "" ? "unnamed prepared statement does not exist" : `prepared statement "${name}" does not exist`);
+    throw pgError(
+      "26000",
+      name === ""
+        ? "unnamed prepared statement does not exist"
+        : `prepared statement "${name}" does not exist`,
+    );
   }
 
   private async bind(message: BindMessage): Promise<void> {
@@ -154,7 +177,8 @@ export class ExtendedQuery {
       );
     this.refuseInFailedTransaction(prepared.planned);
     if (message.portal === "") this.closePortal("");
-    else if (this.portals.has(message.portal)) throw pgError("42P03", `cursor "${message.portal}" already exists`);
+    else if (this.portals.has(message.portal))
+      throw pgError("42P03", `cursor "${message.portal}" already exists`);
     const planned = await currentPlan(session, prepared);
     const fields = planned?.description?.fields;
     if (message.resultFormats.length > 1 && message.resultFormats.length !== (fields?.length ?? 0))
@@ -173,7 +197,9 @@ export class ExtendedQuery {
     this.pendingPortal = message.portal;
   }
 
-  private describe(message: { kind: "statement" | "portal"; name: string } | undefined): Promise<void> | void {
+  private describe(
+    message: { kind: "statement" | "portal"; name: string } | undefined,
+  ): Promise<void> | void {
     if (message === undefined) throw pgError("08P01", "invalid DESCRIBE message subtype");
     const { output } = this.session;
     if (message.kind === "statement") {
@@ -202,33 +228,39 @@ export class ExtendedQuery {
     const { session } = this;
     const portal = this.portals.get(message.portal);
     if (portal === undefined) throw pgError("34000", `portal "${message.portal}" does not exist`);
-    const preface = this.pending.length > 0 ? Buffer.concat(this.pending) : undefined;
+    const preface = new Preface(this.pending.length > 0 ? Buffer.concat(this.pending) : undefined);
     this.pending = [];
     const { planned } = portal;
     if (planned === undefined) {
-      if (preface !== undefined) session.output.push(preface);
+      preface.sendTo(session.output);
       session.output.push(emptyQueryResponse);
       return;
     }
     this.refuseInFailedTransaction(planned);
     if (portal.done) {
-      if (preface !== undefined) session.output.push(preface);
+      preface.sendTo(session.output);
       throw pgError("55000", `portal "${message.portal}" cannot be run`);
     }
     session.context.cancelled = false;
     // Followed by Sync, the statement stands alone; otherwise it is the first of a pipeline that commits at Sync.
     if (session.transaction.kind === "none" && session.messages.peekType() !== Frontend.sync)
       session.transaction.begin("implicit", "BEGIN");
-    const outcome = await runStatement(session, planned, {
-      bind: portal.bind,
-      parameterTypes: portal.parameterTypes,
-      fields: planned.description?.fields,
-      describe: false,
-      preface,
-      rowsMax: message.rowsMax,
-      portal: portal.state,
-    });
-    portal.done = outcome.tag !== undefined;
+    try {
+      const outcome = await runStatement(session, planned, {
+        bind: portal.bind,
+        parameterTypes: portal.parameterTypes,
+        fields: planned.description?.fields,
+        describe: false,
+        preface,
+        rowsMax: message.rowsMax,
+        portal: portal.state,
+      });
+      portal.done = outcome.tag !== undefined;
+    } catch (error) {
+      // Whatever failed, it was not the Bind, unless a server said so and took the BindComplete back.
+      preface.sendTo(session.output);
+      throw error;
+    }
   }
 
   private close(message: { kind: "statement" | "portal"; name: string } | undefined): void {
@@ -251,9 +283,9 @@ export class ExtendedQuery {
 
   /** A simple query does away with the unnamed statement and portal. */
   dropUnnamed(): void {
+    this.sendPending();
     this.session.prepared.delete("");
     this.closePortal("");
-    this.pending = [];
   }
 
   private async sync(): Promise<void> {

@@ -45,8 +45,13 @@ export class MessageQueue {
   private stopped = false;
   private taker: ((message: ClientMessage | undefined) => void) | undefined;
   private failure: PgError | undefined;
+  private finished = false;
 
-  constructor(socket: Duplex, handle: (message: ClientMessage) => Promise<void> | void, events: MessageQueueEvents) {
+  constructor(
+    socket: Duplex,
+    handle: (message: ClientMessage) => Promise<void> | void,
+    events: MessageQueueEvents,
+  ) {
     this.socket = socket;
     this.handle = handle;
     this.events = events;
@@ -64,7 +69,7 @@ export class MessageQueue {
       this.reader.push(chunk);
       this.wake();
     });
-    this.socket.on("end", () => this.close());
+    this.socket.on("end", () => this.finish());
     this.socket.on("close", () => this.close());
     this.socket.on("error", () => this.close());
     if (rest.length > 0) {
@@ -72,6 +77,13 @@ export class MessageQueue {
       this.wake();
     }
     this.socket.resume();
+  }
+
+  /** The client sends no more, but may still read: what it has sent is answered first. */
+  private finish(): void {
+    this.finished = true;
+    if (!this.busy) this.close();
+    else this.wake();
   }
 
   private close(): void {
@@ -136,7 +148,7 @@ export class MessageQueue {
   take(): ClientMessage | Promise<ClientMessage | undefined> | undefined {
     const message = this.shift();
     if (message !== undefined) return message;
-    if (this.stopped || this.failure !== undefined) return undefined;
+    if (this.stopped || this.finished || this.failure !== undefined) return undefined;
     return new Promise((resolve) => {
       this.taker = resolve;
     });
@@ -152,7 +164,7 @@ export class MessageQueue {
   private wake(): void {
     if (this.taker !== undefined) {
       const message = this.shift();
-      if (message === undefined && this.failure === undefined) return;
+      if (message === undefined && this.failure === undefined && !this.finished) return;
       const taker = this.taker;
       this.taker = undefined;
       taker(message);
@@ -168,6 +180,8 @@ export class MessageQueue {
       if (handled !== undefined) await handled;
     }
     this.busy = false;
-    if (this.failure !== undefined && !this.stopped) this.events.protocolError(this.failure);
+    if (this.stopped) return;
+    if (this.failure !== undefined) this.events.protocolError(this.failure);
+    else if (this.finished) this.close();
   }
 }

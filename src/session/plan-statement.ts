@@ -34,14 +34,19 @@ export async function parseQueryString(session: Session, text: Buffer): Promise<
   const { settings } = session.transaction;
   const query = session.decode(text);
   if (settings.get("standard_conforming_strings") === "off" && query.includes("\\"))
-    throw pgError("0A000", "backslashes in statements are only supported while standard_conforming_strings is on", {
-      hint: "Write the string as E'…', or SET standard_conforming_strings = on.",
-    });
+    throw pgError(
+      "0A000",
+      "backslashes in statements are only supported while standard_conforming_strings is on",
+      {
+        hint: "Write the string as E'…', or SET standard_conforming_strings = on.",
+      },
+    );
   try {
     return parseStatements(query);
   } catch (error) {
     // PostgreSQL words its own syntax errors: the text is prepared, never run, on the catalog node.
-    if (error instanceof PgError && error.code === "42601" && error.fields.hint === undefined) await describeText(session.transaction, text, []);
+    if (error instanceof PgError && error.code === "42601" && error.fields.hint === undefined)
+      await describeText(session.transaction, text, []);
     throw error;
   }
 }
@@ -53,7 +58,9 @@ export async function planQueryString(
   extended: boolean,
 ): Promise<readonly PlannedStatement[]> {
   const cacheable = text.length <= CACHED_TEXT_BYTES_MAX && !session.transaction.changedCatalog;
-  const key = cacheable ? `${extended ? "x" : "q"}${await circumstances(session, parameterTypes)}\0${text.toString("latin1")}` : "";
+  const key = cacheable
+    ? `${extended ? "x" : "q"}${await circumstances(session, parameterTypes)}\0${text.toString("latin1")}`
+    : "";
   if (cacheable) {
     const kept = session.catalog.plansFor(key);
     if (kept !== undefined) return kept;
@@ -68,7 +75,13 @@ export async function planQueryString(
 }
 
 function unplanned(snapshot: Snapshot, statement: ParsedStatement): PlannedStatement {
-  return { statement, tag: Object.keys(statement.tree)[0]!, description: undefined, plan: undefined, snapshot };
+  return {
+    statement,
+    tag: Object.keys(statement.tree)[0]!,
+    description: undefined,
+    plan: undefined,
+    snapshot,
+  };
 }
 
 /** Describes and plans one statement that reads; others are taken as they are by their own handlers. */
@@ -110,7 +123,11 @@ const DESCRIBED: ReadonlySet<string> = new Set([
   "CallStmt",
 ]);
 
-async function describe(session: Session, statement: ParsedStatement, parameterTypes: readonly number[]): Promise<Description> {
+async function describe(
+  session: Session,
+  statement: ParsedStatement,
+  parameterTypes: readonly number[],
+): Promise<Description> {
   try {
     return await describeText(session.transaction, statement.text, parameterTypes);
   } catch (error) {

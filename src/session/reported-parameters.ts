@@ -42,7 +42,9 @@ export class ReportedParameters {
   async sendChanged(): Promise<void> {
     const { transaction, output } = this.session;
     const joined = transaction.participant("catalog");
-    const lease = await (joined === undefined ? transaction.leaseApart("catalog") : transaction.lease("catalog", false));
+    const lease = await (joined === undefined
+      ? transaction.leaseApart("catalog")
+      : transaction.lease("catalog", false));
     try {
       const [values] = await lease.connection.query(SHOW_SQL);
       if (lease.preludeError !== undefined) throw lease.preludeError;

@@ -30,6 +30,11 @@ export async function runStatement(session: Session, planned: PlannedStatement, 
   if (session.transaction.failed && planned.tag !== "TransactionStmt")
     throw pgError("25P02", "current transaction is aborted, commands ignored until end of transaction block");
   if (session.context.cancelled) throw pgError("57014", "canceling statement due to user request");
+  // A portal that was not read to its end goes on where it stopped, whatever it is.
+  if (run.portal?.resume !== undefined) {
+    run.preface.sendTo(session.output);
+    return run.portal.resume(run.rowsMax);
+  }
   const { plan } = planned;
   if (plan?.kind === "read") return runRead(session.context, plan, run);
   if (plan?.kind === "catalog") {

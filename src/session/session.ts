@@ -7,7 +7,7 @@ import { PgError, pgError } from "../errors/pg-error.ts";
 import type { Snapshot } from "../catalog/snapshot.ts";
 import { loadSnapshot } from "../catalog/load-snapshot.ts";
 import { ClientOutput } from "../execute/client-output.ts";
-import type { ExecutionContext, Outcome, Run } from "../execute/run.ts";
+import { Preface, type ExecutionContext, type Outcome, type Run } from "../execute/run.ts";
 import type { PlanContext } from "../plan/plan-read.ts";
 import { emptyQueryResponse, readyForQuery, rowDescription } from "../protocol/backend-messages.ts";
 import { errorResponse } from "../protocol/error-response.ts";
@@ -17,6 +17,7 @@ import { catalogQuery } from "./catalog-query.ts";
 import type { DatabaseCatalog } from "./database-catalog.ts";
 import { ExtendedQuery } from "./extended-query.ts";
 import type { SessionHost } from "./host.ts";
+import { hotStatements } from "./hot-statements.ts";
 import { MessageQueue, type ClientMessage } from "./message-queue.ts";
 import { planQueryString, planStatement } from "./plan-statement.ts";
 import type { PlannedStatement } from "./planned-statement.ts";
@@ -65,11 +66,18 @@ export class Session {
     this.onEnd = onEnd;
     this.output = new ClientOutput(client.socket);
     this.startupSettings = new SessionSettings(new Map(client.options));
-    this.transaction = new SessionTransaction(host.pools, host.commitLog, client.user, client.database, this.startupSettings);
+    this.transaction = new SessionTransaction(
+      host.pools,
+      host.commitLog,
+      client.user,
+      client.database,
+      this.startupSettings,
+    );
     this.catalog = host.catalogs.of(client.database);
     this.context = {
       pools: host.pools,
       internalRole: host.internalRole,
+      multiplexer: host.multiplexer,
       transaction: this.transaction,
       output: this.output,
       computeNodes: host.computeNodes,
@@ -95,11 +103,22 @@ export class Session {
 
   /** A statement's text as a string of code points. Only UTF-8 (or plain ASCII) statements are understood. */
   decode(text: Buffer): string {
-    const encoding = (this.transaction.settings.get("client_encoding") ?? "UTF8").toUpperCase().replace(/[-_]/g, "");
-    if (encoding !== "UTF8" && encoding !== "UNICODE" && encoding !== "SQLASCII" && text.some((byte) => byte >= 0x80))
-      throw pgError("0A000", `statements with other than ASCII characters are not supported under client_encoding ${encoding}`, {
-        hint: "SET client_encoding = 'UTF8'.",
-      });
+    const encoding = (this.transaction.settings.get("client_encoding") ?? "UTF8")
+      .toUpperCase()
+      .replace(/[-_]/g, "");
+    if (
+      encoding !== "UTF8" &&
+      encoding !== "UNICODE" &&
+      encoding !== "SQLASCII" &&
+      text.some((byte) => byte >= 0x80)
+    )
+      throw pgError(
+        "0A000",
+        `statements with other than ASCII characters are not supported under client_encoding ${encoding}`,
+        {
+          hint: "SET client_encoding = 'UTF8'.",
+        },
+      );
     return text.toString("utf8");
   }
 
@@ -140,9 +159,12 @@ export class Session {
     const settings = this.transaction.settings.key;
     const snapshot = await this.loadSnapshot();
     const known = this.resolvedPath;
-    if (known !== undefined && known.settings === settings && known.snapshot === snapshot) return known.schemas;
+    if (known !== undefined && known.settings === settings && known.snapshot === snapshot)
+      return known.schemas;
     const { transaction } = this;
-    const lease = await (transaction.changedCatalog ? transaction.lease("catalog", false) : transaction.leaseApart("catalog"));
+    const lease = await (transaction.changedCatalog
+      ? transaction.lease("catalog", false)
+      : transaction.leaseApart("catalog"));
     try {
       const rows = await lease.connection.query("SELECT unnest(current_schemas(false))");
       const schemas = rows.map((row) => row[0]!);
@@ -176,14 +198,39 @@ export class Session {
       if (end <= start || buffer[end - 1] !== 0) throw pgError("08P01", "invalid string in message");
       const zero = buffer.indexOf(0, start);
       if (zero !== end - 1) throw pgError("08P01", "invalid message format");
-      const planned = await planQueryString(this, buffer.subarray(start, end - 1), [], false);
+      const text = buffer.subarray(start, end - 1);
+      if (this.transaction.kind === "none" && (await this.runHot(text))) return this.ready();
+      const planned = await planQueryString(this, text, [], false);
       if (planned.length === 0) this.output.push(emptyQueryResponse);
-      else if (planned.length === 1) await this.runSimple(planned[0]!);
-      else await this.runSeveral(planned);
+      else if (planned.length === 1) {
+        const fresh = planned[0]!;
+        await this.runSimple(fresh);
+        if (this.transaction.kind === "none") await hotStatements(this.catalog)?.learn(this, text, fresh);
+      } else await this.runSeveral(planned);
     } catch (error) {
       await this.fail(error);
     }
     this.ready();
+  }
+
+  /** True: the statement was one of the hot ones and is answered. */
+  private async runHot(text: Buffer): Promise<boolean> {
+    const hot = hotStatements(this.catalog)?.find(this.hotCircumstances(), text);
+    if (hot === undefined) return false;
+    this.currentSnapshot = hot.planned.snapshot;
+    try {
+      await runStatement(this, hot.planned, hot.run);
+      return true;
+    } catch (error) {
+      // Read-only, and nothing was sent: as it is written it gets PostgreSQL's own error, at its own place.
+      if (error instanceof PgError && !this.context.cancelled && !hot.run.preface.isEmpty) return false;
+      throw error;
+    }
+  }
+
+  /** What of the session gives a text its meaning, without asking a server. */
+  hotCircumstances(): string {
+    return `${this.client.user}\0${this.transaction.settings.key}`;
   }
 
   /** The statements of one string are one transaction, unless they say otherwise (row S5). */
@@ -207,7 +254,7 @@ export class Session {
       parameterTypes: [],
       fields,
       describe: true,
-      preface: fields === undefined ? undefined : rowDescription(fields, []),
+      preface: new Preface(fields === undefined ? undefined : rowDescription(fields, [])),
       rowsMax: 0,
       portal: undefined,
     });

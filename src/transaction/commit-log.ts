@@ -36,7 +36,9 @@ export class CatalogCommitLog implements CommitLog {
     // Records that are not needed any more go with the next one: no extra commit for them.
     const forget = this.forgettable.splice(0, 100);
     const clean =
-      forget.length === 0 ? "" : `; DELETE FROM pleiad.transaction_decision WHERE gid IN (${forget.map((n) => `'${n}'`).join(", ")})`;
+      forget.length === 0
+        ? ""
+        : `; DELETE FROM pleiad.transaction_decision WHERE gid IN (${forget.map((n) => `'${n}'`).join(", ")})`;
     const list = nodes.map((node) => `"${node}"`).join(",");
     const sql = `INSERT INTO pleiad.transaction_decision (gid, database, nodes) VALUES ('${name}', '${database.replaceAll("'", "''")}', '{${list.replaceAll("'", "''")}}')${clean}`;
     const connection = await this.pools.take("catalog", this.internalRole, DECISION_DATABASE);

@@ -28,7 +28,9 @@ export async function recoverPrepared(topology: Topology): Promise<Recovered> {
           `SELECT gid, database FROM pg_prepared_xacts WHERE left(gid, ${NAME_PREFIX.length}) = '${NAME_PREFIX}'`,
         );
         for (const [gid, database] of rows) {
-          const found = await decisions.query(`SELECT 1 FROM pleiad.transaction_decision WHERE gid = '${gid!.replaceAll("'", "''")}'`);
+          const found = await decisions.query(
+            `SELECT 1 FROM pleiad.transaction_decision WHERE gid = '${gid!.replaceAll("'", "''")}'`,
+          );
           const there = database === DECISION_DATABASE ? connection : await open(server, database!);
           try {
             await finish(there, gid!, found.length > 0);

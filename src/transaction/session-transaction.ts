@@ -107,7 +107,8 @@ export class SessionTransaction {
       this.settingsAtBegin = settings;
       this.settingsAfterCommit = settings;
     } else if (!local) {
-      this.settingsAfterCommit = name === undefined ? settings : this.settingsAfterCommit.with(name, settings.get(name));
+      this.settingsAfterCommit =
+        name === undefined ? settings : this.settingsAfterCommit.with(name, settings.get(name));
     }
   }
 
@@ -122,7 +123,12 @@ export class SessionTransaction {
     if (joined !== undefined) {
       if (joined.connection.closed) throw this.lostNode(node);
       joined.wrote ||= writes;
-      return { connection: joined.connection, preludeError: undefined, prelude: undefined, release: () => {} };
+      return {
+        connection: joined.connection,
+        preludeError: undefined,
+        prelude: undefined,
+        release: () => {},
+      };
     }
     const connection = this.pools.take(node, this.user, this.database);
     if (connection instanceof Promise) return connection.then((c) => this.join(node, c, writes));
@@ -137,11 +143,18 @@ export class SessionTransaction {
   }
 
   private lostNode(node: string): PgError {
-    return pgError("08006", `node "${node}" was lost during the transaction`, { hint: "Roll back and run the transaction again." });
+    return pgError("08006", `node "${node}" was lost during the transaction`, {
+      hint: "Roll back and run the transaction again.",
+    });
   }
 
   private lend(connection: BackendConnection): Lease {
-    const lease: Lease = { connection, preludeError: undefined, prelude: undefined, release: () => this.pools.give(connection) };
+    const lease: Lease = {
+      connection,
+      preludeError: undefined,
+      prelude: undefined,
+      release: () => this.pools.give(connection),
+    };
     this.applySettings(connection, lease);
     return lease;
   }
@@ -201,11 +214,20 @@ export class SessionTransaction {
     const participants = [...this.participants];
     const writers = participants.filter(([, p]) => p.wrote);
     try {
-      for (const [node, p] of participants) if (p.connection.closed && (p.wrote || writers.length === 0)) throw this.lostNode(node);
-      if (writers.length > 1) await commitInTwoPhases(this.log, writers.map(([node, p]) => ({ node, connection: p.connection })));
+      for (const [node, p] of participants)
+        if (p.connection.closed && (p.wrote || writers.length === 0)) throw this.lostNode(node);
+      if (writers.length > 1)
+        await commitInTwoPhases(
+          this.log,
+          writers.map(([node, p]) => ({ node, connection: p.connection })),
+        );
       else for (const [, p] of writers) await commitAlone(p.connection);
       // Nodes that were only read from have nothing to lose; deferred constraints have nothing to check there.
-      await Promise.all(participants.filter(([, p]) => !p.wrote && !p.connection.closed).map(([, p]) => p.connection.query("COMMIT")));
+      await Promise.all(
+        participants
+          .filter(([, p]) => !p.wrote && !p.connection.closed)
+          .map(([, p]) => p.connection.query("COMMIT")),
+      );
     } catch (error) {
       await this.rollbackParticipants();
       this.end(this.settingsAtBegin);
@@ -274,9 +296,13 @@ async function commitAlone(connection: BackendConnection): Promise<void> {
     await connection.query("COMMIT");
   } catch (error) {
     if (error instanceof PgError && !connection.closed) throw error;
-    throw pgError("08007", `the connection to node "${connection.server.name}" was lost during COMMIT: its outcome is not known`, {
-      hint: "Check whether the changes are there before running the transaction again.",
-    });
+    throw pgError(
+      "08007",
+      `the connection to node "${connection.server.name}" was lost during COMMIT: its outcome is not known`,
+      {
+        hint: "Check whether the changes are there before running the transaction again.",
+      },
+    );
   }
 }
 

@@ -35,7 +35,8 @@ export class SessionSettings {
   get key(): string {
     if (this.cachedKey === undefined) {
       const entries = [...this.values].sort(([a], [b]) => (a < b ? -1 : 1));
-      this.cachedKey = entries.length === 0 ? "" : createHash("sha256").update(JSON.stringify(entries)).digest("base64");
+      this.cachedKey =
+        entries.length === 0 ? "" : createHash("sha256").update(JSON.stringify(entries)).digest("base64");
     }
     return this.cachedKey;
   }
@@ -48,8 +49,10 @@ export class SessionSettings {
       const calls: string[] = [];
       let identity: string[] = [];
       for (const [name, value] of this.values) {
-        if (name === "session_authorization") identity = [`SET SESSION AUTHORIZATION ${literal(value)}`, ...identity];
-        else if (name === "role") identity = [...identity, value === "none" ? "SET ROLE NONE" : `SET ROLE ${literal(value)}`];
+        if (name === "session_authorization")
+          identity = [`SET SESSION AUTHORIZATION ${literal(value)}`, ...identity];
+        else if (name === "role")
+          identity = [...identity, value === "none" ? "SET ROLE NONE" : `SET ROLE ${literal(value)}`];
         else calls.push(`pg_catalog.set_config(${literal(name)}, ${literal(value)}, false)`);
       }
       if (calls.length > 0) parts.push(`SELECT ${calls.join(", ")}`);

@@ -23,30 +23,51 @@ export interface CommitLog {
   finishLater(name: string, database: string, nodes: readonly string[]): void;
 }
 
-export async function commitInTwoPhases(log: CommitLog, participants: readonly CommitParticipant[]): Promise<void> {
+export async function commitInTwoPhases(
+  log: CommitLog,
+  participants: readonly CommitParticipant[],
+): Promise<void> {
   const name = log.nextName();
   const database = participants[0]!.connection.database;
-  const prepared = await Promise.allSettled(participants.map((p) => p.connection.query(`PREPARE TRANSACTION '${name}'`)));
+  const prepared = await Promise.allSettled(
+    participants.map((p) => p.connection.query(`PREPARE TRANSACTION '${name}'`)),
+  );
   const refused = prepared.find((r) => r.status === "rejected");
   if (refused !== undefined) {
     await undo(log, name, database, participants);
     throw refused.reason;
   }
   try {
-    await log.decide(name, database, participants.map((p) => p.node));
+    await log.decide(
+      name,
+      database,
+      participants.map((p) => p.node),
+    );
   } catch (error) {
     if (error instanceof PgError && error.code === "08007") throw error;
     await undo(log, name, database, participants);
     throw error;
   }
-  const committed = await Promise.allSettled(participants.map((p) => p.connection.query(`COMMIT PREPARED '${name}'`)));
+  const committed = await Promise.allSettled(
+    participants.map((p) => p.connection.query(`COMMIT PREPARED '${name}'`)),
+  );
   const late = participants.filter((_, i) => committed[i]!.status === "rejected");
   if (late.length === 0) log.forget(name);
-  else log.finishLater(name, database, late.map((p) => p.node));
+  else
+    log.finishLater(
+      name,
+      database,
+      late.map((p) => p.node),
+    );
 }
 
 /** Rolls back what was prepared; a node that cannot be told is left to recovery, which finds no record and does the same. */
-async function undo(log: CommitLog, name: string, database: string, participants: readonly CommitParticipant[]): Promise<void> {
+async function undo(
+  log: CommitLog,
+  name: string,
+  database: string,
+  participants: readonly CommitParticipant[],
+): Promise<void> {
   await Promise.all(
     participants.map(async ({ connection }) => {
       if (connection.closed) return;

@@ -2,6 +2,7 @@
  * Passes COPY TO data of servers on to the client: CopyData frames as they come. Where several nodes answer, their data
  * become one: one CopyOutResponse, one header, one trailer, one tag.
  */
+import type { Preface } from "../run.ts";
 import type { BackendConnection, Receiver } from "../../backend/backend-connection.ts";
 import { PgError } from "../../errors/pg-error.ts";
 import {
@@ -25,12 +26,12 @@ export class CopyOutScope {
   readonly binary: boolean;
   /** The first line of each answer is a header. */
   readonly header: boolean;
-  private preface: Buffer | undefined;
+  private readonly preface: Preface;
   private begun = false;
   headerSent = false;
   rows = 0;
 
-  constructor(output: ClientOutput, preface: Buffer | undefined, binary: boolean, header: boolean) {
+  constructor(output: ClientOutput, preface: Preface, binary: boolean, header: boolean) {
     this.output = output;
     this.preface = preface;
     this.binary = binary;
@@ -41,8 +42,7 @@ export class CopyOutScope {
   begin(buffer: Buffer, start: number, end: number): void {
     if (this.begun) return;
     this.begun = true;
-    if (this.preface !== undefined) this.output.push(this.preface);
-    this.preface = undefined;
+    this.preface.sendTo(this.output);
     this.output.append(buffer, start, end);
     if (this.binary) this.output.push(copyDataMessage(BINARY_HEADER));
   }

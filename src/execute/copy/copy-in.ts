@@ -85,7 +85,7 @@ export class CopyIn {
     try {
       this.splices = this.nodeSplices(appended);
       await this.open(names, applySplices(this.statement.text, this.splices));
-      if (run.preface !== undefined) context.output.push(run.preface);
+      run.preface.sendTo(context.output);
       context.output.push(copyResponse("in", format.format === "binary", columns.length));
       context.output.flush();
       if (format.freeze) await this.judgeFreeze();

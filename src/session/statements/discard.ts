@@ -15,7 +15,8 @@ const TAGS: Readonly<Record<string, string>> = {
 export async function runDiscard(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {
   const { target } = (planned.statement.tree as { DiscardStmt: { target: string } }).DiscardStmt;
   if (target === "DISCARD_ALL") {
-    if (session.transaction.kind !== "none") throw pgError("25001", "DISCARD ALL cannot run inside a transaction block");
+    if (session.transaction.kind !== "none")
+      throw pgError("25001", "DISCARD ALL cannot run inside a transaction block");
     session.prepared.clear();
     session.transaction.changeSettings(session.startupSettings, false);
     await session.reported.sendChanged();

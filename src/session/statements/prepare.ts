@@ -4,7 +4,7 @@
  */
 import { PgError, pgError } from "../../errors/pg-error.ts";
 import { complete } from "../../execute/run-on-catalog.ts";
-import type { Outcome, Run } from "../../execute/run.ts";
+import { Preface, type Outcome, type Run } from "../../execute/run.ts";
 import { rowDescription } from "../../protocol/backend-messages.ts";
 import { textBindTail, type BindMessage } from "../../protocol/frontend-messages.ts";
 import type { ParsedStatement } from "../../sql/statement.ts";
@@ -16,8 +16,11 @@ import { clientError } from "../../execute/client-error.ts";
 import { prepareParts } from "../../sql/prepare-parts.ts";
 
 export async function runPrepare(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {
-  const statement = (planned.statement.tree as { PrepareStmt: { name: string; argtypes?: readonly object[]; query: object } }).PrepareStmt;
-  if (session.prepared.has(statement.name)) throw pgError("42P05", `prepared statement "${statement.name}" already exists`);
+  const statement = (
+    planned.statement.tree as { PrepareStmt: { name: string; argtypes?: readonly object[]; query: object } }
+  ).PrepareStmt;
+  if (session.prepared.has(statement.name))
+    throw pgError("42P05", `prepared statement "${statement.name}" already exists`);
   const { bodyStart, typeList } = prepareParts(planned.statement.text);
   const types = typeList === undefined ? [] : await declaredTypes(session, planned.statement, typeList);
   // The text behind AS, at its own place in the client's string so that error positions are true.
@@ -41,7 +44,11 @@ export async function runPrepare(session: Session, planned: PlannedStatement, ru
 }
 
 /** OIDs of the types written in PREPARE, as the catalog node resolves them. */
-async function declaredTypes(session: Session, statement: ParsedStatement, declared: string): Promise<readonly number[]> {
+async function declaredTypes(
+  session: Session,
+  statement: ParsedStatement,
+  declared: string,
+): Promise<readonly number[]> {
   const lease = await session.transaction.leaseApart("catalog");
   const name = helperName(session);
   try {
@@ -65,12 +72,19 @@ function helperName(session: Session): string {
 }
 
 export async function runExecute(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {
-  const statement = (planned.statement.tree as { ExecuteStmt: { name: string; params?: readonly object[] } }).ExecuteStmt;
+  const statement = (planned.statement.tree as { ExecuteStmt: { name: string; params?: readonly object[] } })
+    .ExecuteStmt;
   const prepared = session.prepared.get(statement.name);
   if (prepared === undefined) throw pgError("26000", `prepared statement "${statement.name}" does not exist`);
   const inner = await currentPlan(session, prepared);
   if (inner === undefined) throw pgError("26000", `prepared statement "${statement.name}" is empty`);
-  const values = await evaluateArguments(session, planned.statement, prepared.parameterTypes, statement.params ?? [], prepared.name);
+  const values = await evaluateArguments(
+    session,
+    planned.statement,
+    prepared.parameterTypes,
+    statement.params ?? [],
+    prepared.name,
+  );
   const fields = inner.description?.fields;
   const bind: BindMessage = {
     portal: "",
@@ -85,7 +99,7 @@ export async function runExecute(session: Session, planned: PlannedStatement, ru
     bind,
     parameterTypes: prepared.parameterTypes,
     fields,
-    preface: run.describe && fields !== undefined ? rowDescription(fields, []) : run.preface,
+    preface: run.describe && fields !== undefined ? new Preface(rowDescription(fields, [])) : run.preface,
   });
 }
 
@@ -103,14 +117,18 @@ async function evaluateArguments(
     });
   if (types.length === 0) return [];
   const { transaction } = session;
-  const lease = await (transaction.active ? transaction.lease("catalog", false) : transaction.leaseApart("catalog"));
+  const lease = await (transaction.active
+    ? transaction.lease("catalog", false)
+    : transaction.leaseApart("catalog"));
   const helper = helperName(session);
   try {
     const typeNames = await lease.connection.query(
       `SELECT format_type(t.oid, NULL) FROM unnest(ARRAY[${types.join(",")}]::oid[]) WITH ORDINALITY t (oid, n) ORDER BY n`,
     );
     const list = types.map((_, i) => `$${i + 1}`).join(", ");
-    await lease.connection.query(`PREPARE ${helper} (${typeNames.map((row) => row[0]).join(", ")}) AS SELECT ${list}`);
+    await lease.connection.query(
+      `PREPARE ${helper} (${typeNames.map((row) => row[0]).join(", ")}) AS SELECT ${list}`,
+    );
     const open = statement.text.indexOf("(");
     const call = `EXECUTE ${helper} ${statement.text.subarray(open).toString()}`;
     const [row] = await lease.connection.query(call);

@@ -58,11 +58,18 @@ export async function runSet(session: Session, planned: PlannedStatement, run: R
 }
 
 /** Brings the session's memory to what the catalog node's session has become. */
-async function follow(session: Session, statement: VariableSetStmt, name: string, local: boolean, lease: Lease): Promise<void> {
+async function follow(
+  session: Session,
+  statement: VariableSetStmt,
+  name: string,
+  local: boolean,
+  lease: Lease,
+): Promise<void> {
   const { transaction, startupSettings } = session;
   if (statement.kind === "VAR_RESET_ALL") {
     let settings = startupSettings;
-    for (const kept of ["role", "session_authorization"]) settings = settings.with(kept, transaction.settings.get(kept));
+    for (const kept of ["role", "session_authorization"])
+      settings = settings.with(kept, transaction.settings.get(kept));
     transaction.changeSettings(settings, false);
   } else if (statement.kind === "VAR_SET_MULTI") {
     for (const setting of TRANSACTION_DEFAULTS) await remember(session, setting, local, lease);
@@ -75,7 +82,8 @@ async function follow(session: Session, statement: VariableSetStmt, name: string
   } else {
     await remember(session, name, local, lease);
   }
-  if (name === "session_authorization") transaction.changeSettings(transaction.settings.with("role", undefined), local, "role");
+  if (name === "session_authorization")
+    transaction.changeSettings(transaction.settings.with("role", undefined), local, "role");
 }
 
 /** The value in force now, in the form that set_config() takes. */
@@ -88,6 +96,8 @@ async function remember(session: Session, name: string, local: boolean, lease: L
 async function onOtherParticipants(session: Session, sql: string): Promise<void> {
   const { transaction } = session;
   await Promise.all(
-    transaction.nodes.filter((node) => node !== "catalog").map((node) => transaction.participant(node)!.connection.query(sql)),
+    transaction.nodes
+      .filter((node) => node !== "catalog")
+      .map((node) => transaction.participant(node)!.connection.query(sql)),
   );
 }

@@ -13,14 +13,22 @@ interface TransactionStmt {
   readonly chain?: boolean;
 }
 
-export async function runTransactionStatement(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {
+export async function runTransactionStatement(
+  session: Session,
+  planned: PlannedStatement,
+  run: Run,
+): Promise<Outcome> {
   const statement = (planned.statement.tree as { TransactionStmt: TransactionStmt }).TransactionStmt;
   const { transaction, context } = session;
   switch (statement.kind) {
     case "TRANS_STMT_BEGIN":
     case "TRANS_STMT_START": {
       const tag = statement.kind === "TRANS_STMT_BEGIN" ? "BEGIN" : "START TRANSACTION";
-      if (transaction.failed) throw pgError("25P02", "current transaction is aborted, commands ignored until end of transaction block");
+      if (transaction.failed)
+        throw pgError(
+          "25P02",
+          "current transaction is aborted, commands ignored until end of transaction block",
+        );
       if (transaction.kind === "explicit") {
         warn(session, "25001", "there is already a transaction in progress");
         return complete(context, run, tag);
@@ -39,12 +47,20 @@ export async function runTransactionStatement(session: Session, planned: Planned
       return rollback(session, run, statement.chain === true);
     case "TRANS_STMT_SAVEPOINT":
       requireBlock(session, "SAVEPOINT");
-      if (transaction.failed) throw pgError("25P02", "current transaction is aborted, commands ignored until end of transaction block");
+      if (transaction.failed)
+        throw pgError(
+          "25P02",
+          "current transaction is aborted, commands ignored until end of transaction block",
+        );
       await transaction.savepoint(statement.savepoint_name!);
       return complete(context, run, "SAVEPOINT");
     case "TRANS_STMT_RELEASE":
       requireBlock(session, "RELEASE SAVEPOINT");
-      if (transaction.failed) throw pgError("25P02", "current transaction is aborted, commands ignored until end of transaction block");
+      if (transaction.failed)
+        throw pgError(
+          "25P02",
+          "current transaction is aborted, commands ignored until end of transaction block",
+        );
       await transaction.release(statement.savepoint_name!);
       return complete(context, run, "RELEASE");
     case "TRANS_STMT_ROLLBACK_TO": {
@@ -91,7 +107,8 @@ async function rollback(session: Session, run: Run, chain: boolean): Promise<Out
 }
 
 function requireBlock(session: Session, what: string): void {
-  if (session.transaction.kind !== "explicit") throw pgError("25P01", `${what} can only be used in transaction blocks`);
+  if (session.transaction.kind !== "explicit")
+    throw pgError("25P01", `${what} can only be used in transaction blocks`);
 }
 
 function warn(session: Session, code: string, message: string): void {

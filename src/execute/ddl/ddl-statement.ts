@@ -1,0 +1,202 @@
+/**
+ * One DDL statement on its way over the servers: the client's text on the catalog node first, whose word is final for
+ * names, rights and errors; then, in the same transaction, the servers that have a part in it.
+ */
+import type { BackendConnection } from "../../backend/backend-connection.ts";
+import { bumpVersion } from "../../catalog/record-distribution.ts";
+import type { Query } from "../../catalog/query.ts";
+import { findRelation, type Relation, type Snapshot } from "../../catalog/snapshot.ts";
+import { PgError } from "../../errors/pg-error.ts";
+import { readCommandTag } from "../../protocol/backend-messages.ts";
+import { parseErrorFields } from "../../protocol/error-response.ts";
+import { query } from "../../protocol/frontend-messages.ts";
+import { Backend } from "../../protocol/message-types.ts";
+import { quoteLiteral } from "../../sql/quote.ts";
+import { applySplices } from "../../sql/splice.ts";
+import type { ParsedStatement, Splice } from "../../sql/statement.ts";
+import { clientError } from "../client-error.ts";
+import type { ExecutionContext } from "../run.ts";
+import { gateQuery } from "./gate-query.ts";
+
+export interface DdlNode {
+  readonly name: string;
+  readonly kind: "catalog" | "data" | "compute";
+}
+
+/** What a DDL statement needs of its session. */
+export interface DdlContext {
+  readonly execution: ExecutionContext;
+  readonly nodes: readonly DdlNode[];
+  /** Shards of a hash table that does not say how many. */
+  readonly defaultShards: number;
+  /** By node: what passes the gate. */
+  readonly gateSecrets: ReadonlyMap<string, string>;
+  /** Bind parameters over a connection. */
+  queryOver(connection: BackendConnection): Query;
+  searchPath(): Promise<readonly string[]>;
+  /** The catalog has changed in this transaction: gives it as it is now. */
+  reload(): Promise<Snapshot>;
+  /** The catalog has changed outside any transaction of this session. */
+  invalidate(): void;
+  /** Closes idle connections to a database, and forgets its catalog. */
+  leaveDatabase(database: string): void;
+  /** What a server keeps of a password, so that the password itself goes nowhere. */
+  passwordVerifier(password: string): Promise<string>;
+  /** Runs INSERT … SELECT (or another statement of Pleiad's making) as if the client had sent it, without an answer; gives its tag. */
+  runStatement(sql: string): Promise<string>;
+}
+
+/** What came of a text on one server. */
+interface Ran {
+  readonly tag: string;
+  /** SQLSTATEs of notices. */
+  readonly notices: readonly string[];
+}
+
+export class DdlStatement {
+  readonly context: DdlContext;
+  readonly statement: ParsedStatement;
+  /** The catalog before the statement. */
+  readonly before: Snapshot;
+  private ran: Ran = { tag: "", notices: [] };
+
+  constructor(context: DdlContext, statement: ParsedStatement) {
+    this.context = context;
+    this.statement = statement;
+    this.before = context.execution.snapshot();
+  }
+
+  get dataNodes(): readonly string[] {
+    return this.context.nodes.filter((node) => node.kind === "data").map((node) => node.name);
+  }
+
+  /** All servers but the catalog node. */
+  get otherNodes(): readonly string[] {
+    return this.context.nodes.filter((node) => node.kind !== "catalog").map((node) => node.name);
+  }
+
+  /** Command tag that the catalog node gave. */
+  get tag(): string {
+    return this.ran.tag;
+  }
+
+  /** IF NOT EXISTS found it existing: 42P07 and its like for other kinds of objects. */
+  get skipped(): boolean {
+    return this.ran.notices.some((code) => EXISTS_ALREADY.has(code));
+  }
+
+  /** The relation that a name means before the statement. */
+  async find(name: { readonly schemaname?: string; readonly relname?: string }): Promise<Relation | undefined> {
+    return findRelation(this.before, await this.context.searchPath(), name.schemaname, name.relname ?? "");
+  }
+
+  /** Runs the client's text, or what became of it, on the catalog node; its notices go to the client. */
+  async onCatalog(splices: readonly Splice[] = []): Promise<string> {
+    const connection = await this.connection("catalog");
+    const { statement } = this;
+    this.ran = await this.run(connection, applySplices(statement.text, splices), splices, true);
+    return this.ran.tag;
+  }
+
+  /** Runs the client's text with these changes on several servers at once. */
+  async onNodes(nodes: readonly string[], splicesOf: (node: string) => readonly Splice[] | undefined = () => []): Promise<void> {
+    await this.everywhere(nodes, async (node) => {
+      const splices = splicesOf(node);
+      if (splices === undefined) return;
+      const connection = await this.connection(node);
+      // Bodies name tables that are not on every server; the catalog node has checked them.
+      await connection.query("SET LOCAL check_function_bodies = off");
+      await this.run(connection, applySplices(this.statement.text, splices), splices, false);
+    });
+  }
+
+  /** Runs statements of Pleiad's making under the client's role: every name in them is qualified or the system's. */
+  async derived(nodes: readonly string[], statementsOf: (node: string) => readonly string[]): Promise<void> {
+    await this.everywhere(nodes, async (node) => {
+      const statements = statementsOf(node);
+      if (statements.length === 0) return;
+      const connection = await this.connection(node);
+      const path = this.context.execution.transaction.settings.get("search_path");
+      const back = path === undefined ? "SET LOCAL search_path TO DEFAULT" : `SELECT set_config('search_path', ${quoteLiteral(path)}, true)`;
+      const sql = ["SET LOCAL search_path = pg_catalog, pg_temp", "SET LOCAL check_function_bodies = off", ...statements, back].join(";\n");
+      await this.run(connection, Buffer.from(sql), undefined, false);
+    });
+  }
+
+  /** Runs statements as Pleiad's own role, in the client's transaction. They must not make the server evaluate anything of the user's. */
+  async throughGate(nodes: readonly string[], statementsOf: (node: string) => readonly string[]): Promise<void> {
+    await this.everywhere(nodes, async (node) => {
+      const statements = statementsOf(node);
+      if (statements.length > 0) await (await this.gate(node))(statements.join(";\n"));
+    });
+  }
+
+  /** A query function as Pleiad's own role on a server, in the client's transaction. */
+  async gate(node: string): Promise<Query> {
+    const connection = await this.connection(node);
+    return gateQuery(this.context.queryOver(connection), this.context.gateSecrets.get(node) ?? "");
+  }
+
+  /** A query function as the client's role on the catalog node, in its transaction. */
+  async asClient(node = "catalog"): Promise<Query> {
+    return this.context.queryOver(await this.connection(node));
+  }
+
+  /** The metadata is as it should be: the catalog as it is now. */
+  async reload(): Promise<Snapshot> {
+    await bumpVersion(await this.gate("catalog"));
+    return this.context.reload();
+  }
+
+  /** The server's connection in the client's transaction. */
+  async connection(node: string): Promise<BackendConnection> {
+    const lease = await this.context.execution.transaction.lease(node, true);
+    if (lease.prelude !== undefined) await lease.prelude;
+    if (lease.preludeError !== undefined) throw lease.preludeError;
+    return lease.connection;
+  }
+
+  /** All at once; the first error is thrown when all are done, so that no connection is left out of step. */
+  async everywhere(nodes: readonly string[], work: (node: string) => Promise<void>): Promise<void> {
+    const results = await Promise.allSettled(nodes.map(work));
+    const failed = results.find((result) => result.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  /** Splices undefined: a text that the client did not write; positions in it mean nothing to it. */
+  run(connection: BackendConnection, text: Buffer, splices: readonly Splice[] | undefined, toClient: boolean): Promise<Ran> {
+    const { execution } = this.context;
+    const notices: string[] = [];
+    let tag = "";
+    let error: PgError | undefined;
+    execution.running.add(connection);
+    return new Promise<Ran>((resolve, reject) => {
+      connection.send(query(text), {
+        frame: (type, buffer, start, end) => {
+          if (type === Backend.commandComplete) tag = readCommandTag(buffer, start, end);
+          else if (type === Backend.errorResponse) error ??= new PgError(parseErrorFields(buffer, start + 5, end));
+          else if (type === Backend.noticeResponse) {
+            notices.push(parseErrorFields(buffer, start + 5, end).code);
+            if (toClient) execution.output.append(buffer, start, end);
+          }
+        },
+        ready: () => {
+          execution.running.delete(connection);
+          if (error === undefined) resolve({ tag, notices });
+          else reject(splices === undefined ? withoutPosition(error) : clientError(error, this.statement, splices));
+        },
+        lost: (lost) => {
+          execution.running.delete(connection);
+          reject(lost);
+        },
+      });
+    });
+  }
+}
+
+const EXISTS_ALREADY: ReadonlySet<string> = new Set(["42P07", "42710", "42P06", "42701", "42723"]);
+
+function withoutPosition(error: PgError): PgError {
+  const { position: _, schema, ...fields } = error.fields;
+  return new PgError({ ...fields, schema: schema?.replace(/#\d+$/, "") });
+}
