@@ -51,6 +51,8 @@ export class BackendConnection {
   private closedBy: PgError | undefined;
   private pausedBy = 0;
   private onClosed: ((error: PgError) => void) | undefined;
+  /** A cancel request is on its way: nobody else may get this connection before it has arrived (row S9). */
+  cancelling: Promise<void> | undefined;
   onNotification: ((frame: Buffer) => void) | undefined;
 
   private constructor(server: Server, options: ConnectOptions, socket: net.Socket) {
@@ -206,6 +208,15 @@ export class BackendConnection {
 
   /** Asks the server, over a connection of its own, to cancel what runs here. Resolves when the request was delivered. */
   cancel(): Promise<void> {
+    const delivered = this.requestCancel();
+    const settled = delivered.finally(() => {
+      if (this.cancelling === settled) this.cancelling = undefined;
+    });
+    this.cancelling = settled;
+    return settled;
+  }
+
+  private requestCancel(): Promise<void> {
     return new Promise((resolve) => {
       const socket = this.server.host.startsWith("/")
         ? net.connect({ path: `${this.server.host}/.s.PGSQL.${this.server.port}` })

@@ -82,6 +82,10 @@ class ServerPool {
       connection.destroy("returned in a transaction");
       return;
     }
+    if (connection.cancelling !== undefined) {
+      void this.giveAfterCancel(connection);
+      return;
+    }
     const key = `${connection.user}\0${connection.database}`;
     const at = this.waiters.findIndex((waiter) => waiter.key === key);
     if (at >= 0) {
@@ -92,6 +96,17 @@ class ServerPool {
     if (list === undefined) this.idle.set(key, (list = []));
     list.push(connection);
     if (this.waiters.length > 0) this.serve();
+  }
+
+  /** The cancel may still hit whatever runs next on this connection: let that be nothing of anybody's. */
+  private async giveAfterCancel(connection: BackendConnection): Promise<void> {
+    await connection.cancelling;
+    try {
+      await connection.query("SELECT");
+    } catch {
+      // Here it is.
+    }
+    this.give(connection);
   }
 
   end(): void {

@@ -175,6 +175,7 @@ export class ExtendedQuery {
         "08P01",
         `bind message supplies ${message.values.length} parameters, but prepared statement "${message.statement}" requires ${prepared.parameterTypes.length}`,
       );
+    for (const value of message.values) if (value !== null) session.requireUtf8(value);
     this.refuseInFailedTransaction(prepared.planned);
     if (message.portal === "") this.closePortal("");
     else if (this.portals.has(message.portal))

@@ -4,6 +4,7 @@
  */
 import type { Duplex } from "node:stream";
 import { PgError, pgError } from "../errors/pg-error.ts";
+import { refusal } from "../errors/refusal.ts";
 import type { Snapshot } from "../catalog/snapshot.ts";
 import { loadSnapshot } from "../catalog/load-snapshot.ts";
 import { ClientOutput } from "../execute/client-output.ts";
@@ -25,6 +26,9 @@ import { ReportedParameters } from "./reported-parameters.ts";
 import { runStatement } from "./run-statement.ts";
 import { Frontend } from "../protocol/message-types.ts";
 import type { PreparedStatement } from "./prepared-statement.ts";
+
+/** Spellings of encodings whose bytes are those of UTF-8 as far as servers store them. */
+const UTF8_NAMES: ReadonlySet<string> = new Set(["UTF8", "UNICODE"]);
 
 /** A client whose authentication is done. */
 export interface Client {
@@ -101,25 +105,18 @@ export class Session {
     this.messages.start(this.client.rest);
   }
 
-  /** A statement's text as a string of code points. Only UTF-8 (or plain ASCII) statements are understood. */
+  /** A statement's text as a string of code points. */
   decode(text: Buffer): string {
-    const encoding = (this.transaction.settings.get("client_encoding") ?? "UTF8")
-      .toUpperCase()
-      .replace(/[-_]/g, "");
-    if (
-      encoding !== "UTF8" &&
-      encoding !== "UNICODE" &&
-      encoding !== "SQLASCII" &&
-      text.some((byte) => byte >= 0x80)
-    )
-      throw pgError(
-        "0A000",
-        `statements with other than ASCII characters are not supported under client_encoding ${encoding}`,
-        {
-          hint: "SET client_encoding = 'UTF8'.",
-        },
-      );
+    this.requireUtf8(text);
     return text.toString("utf8");
+  }
+
+  /** Statements and values are read as UTF-8: under another client_encoding only ASCII is understood. */
+  requireUtf8(bytes: Buffer): void {
+    const encoding = this.transaction.settings.get("client_encoding");
+    if (encoding === undefined || UTF8_NAMES.has(encoding.toUpperCase().replace(/[-_]/g, ""))) return;
+    if (bytes.some((byte) => byte >= 0x80))
+      throw refusal("client-encoding", `client_encoding is ${encoding}.`);
   }
 
   snapshot(): Snapshot {

@@ -53,6 +53,9 @@ export class SessionTransaction {
   /** DDL ran in this transaction: the catalog as others see it is not the one it sees. */
   changedCatalog = false;
 
+  /** REPEATABLE READ: every node takes its snapshot when the first statement runs, also those that are needed later. */
+  private snapshotNodes: readonly string[] | undefined;
+
   constructor(pools: Pools, log: CommitLog, user: string, database: string, settings: SessionSettings) {
     this.pools = pools;
     this.log = log;
@@ -90,6 +93,11 @@ export class SessionTransaction {
     this.kind = kind;
   }
 
+  /** One snapshot for the whole transaction: all of `nodes` join at its first statement. */
+  readSnapshotOf(nodes: readonly string[]): void {
+    this.snapshotNodes = nodes;
+  }
+
   /** The client's BEGIN, for AND CHAIN. */
   get beginStatement(): string {
     return this.beginSql;
@@ -119,6 +127,8 @@ export class SessionTransaction {
       if (connection instanceof Promise) return connection.then((c) => this.lend(c));
       return this.lend(connection);
     }
+    if (this.snapshotNodes !== undefined)
+      return this.joinAll(this.snapshotNodes).then(() => this.lease(node, writes));
     const joined = this.participants.get(node);
     if (joined !== undefined) {
       if (joined.connection.closed) throw this.lostNode(node);
@@ -140,6 +150,16 @@ export class SessionTransaction {
     const connection = this.pools.take(node, this.user, this.database);
     if (connection instanceof Promise) return connection.then((c) => this.lend(c));
     return this.lend(connection);
+  }
+
+  private async joinAll(nodes: readonly string[]): Promise<void> {
+    this.snapshotNodes = undefined;
+    for (const node of nodes.toSorted()) {
+      if (this.participants.has(node)) continue;
+      const lease = this.join(node, await this.pools.take(node, this.user, this.database), false);
+      await lease.connection.query("SELECT 1");
+      if (lease.preludeError !== undefined) throw lease.preludeError;
+    }
   }
 
   private lostNode(node: string): PgError {
@@ -283,6 +303,7 @@ export class SessionTransaction {
     this.kind = "none";
     this.failed = false;
     this.changedCatalog = false;
+    this.snapshotNodes = undefined;
     this.beginSql = "BEGIN";
     this.settings = settings;
     this.settingsAtBegin = settings;

@@ -2,12 +2,14 @@
  * SET and RESET: the catalog node checks and runs the statement; then the session remembers the value, and every backend
  * connection that works for the session later gets it first.
  */
+import { refusal } from "../../errors/refusal.ts";
 import { runOnLease } from "../../execute/run-on-catalog.ts";
 import type { Outcome, Run } from "../../execute/run.ts";
 import { quoteLiteral } from "../../sql/quote.ts";
 import type { Lease } from "../../transaction/session-transaction.ts";
 import type { PlannedStatement } from "../planned-statement.ts";
 import type { Session } from "../session.ts";
+import { readOneSnapshot } from "./transaction.ts";
 
 interface VariableSetStmt {
   readonly kind: string;
@@ -34,6 +36,8 @@ export async function runSet(session: Session, planned: PlannedStatement, run: R
   const local = statement.is_local === true;
   const lease = await transaction.lease("catalog", false);
   const before = transaction.settings.key;
+  const isolation = isolationSet(planned.statement.tree);
+  if (isolation === "serializable") throw refusal("serializable");
   try {
     const outcome = await runOnLease(session.context, lease, planned.statement, run);
     const sql = planned.statement.text.toString();
@@ -41,6 +45,7 @@ export async function runSet(session: Session, planned: PlannedStatement, run: R
       if (transaction.active) {
         await onOtherParticipants(session, sql);
         transaction.addToBegin(sql);
+        if (isolation === "repeatable read") await readOneSnapshot(session);
       }
       return outcome;
     }
@@ -84,6 +89,11 @@ async function follow(
   }
   if (name === "session_authorization")
     transaction.changeSettings(transaction.settings.with("role", undefined), local, "role");
+}
+
+/** The isolation level that SET TRANSACTION, SET SESSION CHARACTERISTICS or SET …isolation names, if any. */
+function isolationSet(tree: unknown): string | undefined {
+  return /"(serializable|repeatable read)"/i.exec(JSON.stringify(tree))?.[1]?.toLowerCase();
 }
 
 /** The value in force now, in the form that set_config() takes. */

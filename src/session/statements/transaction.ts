@@ -11,6 +11,27 @@ interface TransactionStmt {
   readonly kind: string;
   readonly savepoint_name?: string;
   readonly chain?: boolean;
+  readonly options?: readonly {
+    readonly DefElem?: {
+      readonly defname?: string;
+      readonly arg?: { readonly A_Const?: { readonly sval?: { readonly sval?: string } } };
+    };
+  }[];
+}
+
+/** The isolation level that a BEGIN asks for, or the session's default. */
+function isolationOf(session: Session, statement: TransactionStmt): string {
+  for (const { DefElem } of statement.options ?? []) {
+    if (DefElem?.defname === "transaction_isolation")
+      return DefElem.arg?.A_Const?.sval?.sval?.toLowerCase() ?? "";
+  }
+  return session.transaction.settings.get("default_transaction_isolation") ?? "read committed";
+}
+
+/** REPEATABLE READ sees one state of all nodes: each takes its snapshot at the first statement. */
+export async function readOneSnapshot(session: Session): Promise<void> {
+  const { dataNodes } = await session.loadSnapshot();
+  session.transaction.readSnapshotOf([...dataNodes, "catalog"]);
 }
 
 export async function runTransactionStatement(
@@ -33,12 +54,10 @@ export async function runTransactionStatement(
         warn(session, "25001", "there is already a transaction in progress");
         return complete(context, run, tag);
       }
-      const sql = planned.statement.text.toString();
-      if (transaction.kind === "implicit") transaction.begin("explicit", sql);
-      else {
-        // The modes are checked where the first statement runs; the text is PostgreSQL's own by the parser's word.
-        transaction.begin("explicit", sql);
-      }
+      const isolation = isolationOf(session, statement);
+      if (isolation === "serializable") throw refusal("serializable");
+      transaction.begin("explicit", planned.statement.text.toString());
+      if (isolation === "repeatable read") await readOneSnapshot(session);
       return complete(context, run, tag);
     }
     case "TRANS_STMT_COMMIT":
