@@ -51,6 +51,7 @@ class Builder {
   private readonly units: Unit[] = [];
   private readonly tree: Omit<Mutable<QueryTree>, "unit" | "fieldNames"> & { fieldNames: Set<string> };
   private viewDepth = 0;
+  private readonly existenceOnly = new Set<SelectStmt>();
 
   constructor(context: NameContext) {
     this.context = context;
@@ -68,6 +69,7 @@ class Builder {
       catalogRelations: [],
       natural: false,
       locking: false,
+      timeLiterals: false,
     };
   }
 
@@ -127,6 +129,7 @@ class Builder {
       unit: outer.unit,
       parent: outer.parent,
       parentItemsSeen: outer.parentItemsSeen,
+      onlyExistence: this.existenceOnly.has(select),
       from: [],
       items: [],
       sublinks: [],
@@ -280,6 +283,19 @@ class Builder {
         case "SelectStmt":
           sublinks.push(this.query(fields as SelectStmt, scope));
           return false;
+        case "SubLink": {
+          const inner = fields["subselect"] as { SelectStmt?: SelectStmt } | undefined;
+          // EXISTS (SELECT * FROM t): no column of t is looked at. Arms of UNION and GROUP BY do count columns.
+          const plain = inner?.SelectStmt?.op === "SETOP_NONE" && inner.SelectStmt.groupClause === undefined;
+          if (fields["subLinkType"] === "EXISTS_SUBLINK" && plain) this.existenceOnly.add(inner.SelectStmt!);
+          return true;
+        }
+        case "A_Const": {
+          const text = (fields["sval"] as { sval?: string } | undefined)?.sval;
+          if (text !== undefined && text.length < 60 && /\b(?:now|today|tomorrow|yesterday)\b/i.test(text))
+            tree.timeLiterals = true;
+          return false;
+        }
         case "ColumnRef":
           tree.columnRefs.push({ node: fields as ColumnRef, block, unit });
           return false;

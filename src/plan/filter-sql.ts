@@ -100,6 +100,15 @@ const castTypes = new Set([
   "bytea",
 ]);
 
+const intervalFields: Readonly<Record<string, string>> = {
+  "2": "month",
+  "4": "year",
+  "8": "day",
+  "1024": "hour",
+  "2048": "minute",
+  "4096": "second",
+};
+
 class Writer {
   private readonly columns: Columns;
   private readonly context: FilterSqlContext;
@@ -246,6 +255,7 @@ class Writer {
         arg === undefined || !("A_Const" in arg || "ParamRef" in arg) ? undefined : this.value(arg);
       return type && inner && `CAST(${inner} AS ${type})`;
     }
+    if ("A_Expr" in node) return this.constantOperation(node.A_Expr);
     if ("CoalesceExpr" in node) {
       const parts = this.all(node.CoalesceExpr.args ?? [], (arg) => this.value(arg));
       return parts && `COALESCE(${parts.join(", ")})`;
@@ -273,6 +283,17 @@ class Writer {
     return undefined;
   }
 
+  /** date '1993-07-01' + interval '3' month: if it fails, it fails for every row, and before the first one. */
+  private constantOperation(expr: A_Expr): string | undefined {
+    const operator = names(expr.name) ?? [];
+    if (expr.kind !== "AEXPR_OP" || operator.length !== 1 || !["+", "-", "*"].includes(operator[0]!))
+      return undefined;
+    if (this.context.isUserOperator(operator[0]!) || !isConstant(expr.lexpr) || !isConstant(expr.rexpr))
+      return undefined;
+    const [left, right] = [this.value(expr.lexpr), this.value(expr.rexpr)];
+    return left && right && `(${left} ${operator[0]} ${right})`;
+  }
+
   /** A pattern that ends in a lone backslash is an error, as soon as a row is compared with it. */
   private pattern(node: Node | undefined): string | undefined {
     if (node === undefined || !("A_Const" in node) || (node.A_Const.sval?.sval ?? "").includes("\\"))
@@ -296,6 +317,14 @@ class Writer {
     }
     return undefined;
   }
+}
+
+function isConstant(node: Node | undefined): boolean {
+  if (node === undefined) return false;
+  if ("TypeCast" in node) return isConstant(node.TypeCast.arg);
+  return (
+    "A_Const" in node || ("A_Expr" in node && isConstant(node.A_Expr.lexpr) && isConstant(node.A_Expr.rexpr))
+  );
 }
 
 function constantSql(node: Extract<Node, { A_Const: unknown }>): string | undefined {
@@ -337,7 +366,10 @@ function castType(type: TypeName | undefined, array: boolean): string | undefine
     if (!("A_Const" in modifier) || modifier.A_Const.ival === undefined) return undefined;
     modifiers.push(String(modifier.A_Const.ival.ival ?? 0));
   }
-  // The modifiers of interval are a mask of fields, not what is written.
-  if (name === "interval" && modifiers.length > 0) return undefined;
+  // The modifiers of interval are a mask of fields, not what is written: interval '3' month.
+  if (name === "interval" && modifiers.length > 0) {
+    const field = modifiers.length === 1 ? intervalFields[modifiers[0]!] : undefined;
+    return field && !array ? `interval ${field}` : undefined;
+  }
   return `pg_catalog.${name}${modifiers.length > 0 ? `(${modifiers.join(", ")})` : ""}${array ? "[]" : ""}`;
 }

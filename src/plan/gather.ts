@@ -4,9 +4,10 @@
  * add to their rows but bring no rows of their own. Nothing may look at the result as a whole but a LIMIT without order.
  */
 import type { Node } from "@pgsql/types";
-import { walk } from "../sql/walk.ts";
+import { names, walk } from "../sql/walk.ts";
 import { blocksWithin } from "./blocks-within.ts";
 import { isColocated } from "./colocated-joins.ts";
+import { isKnownOperator } from "./known-operators.ts";
 import type { GatherPlan } from "./plan.ts";
 import { isGrouped, type Block, type Occurrence, type Query, type QueryTree } from "./query-tree.ts";
 import { resolveColumn } from "./resolve-column.ts";
@@ -14,14 +15,22 @@ import { hasHiddenTimes } from "./transaction-times.ts";
 import { isAggregateCall, isSetReturningCall, volatileBlocks, type CallContext } from "./volatility.ts";
 
 export function planGather(tree: QueryTree, context: CallContext): GatherPlan | undefined {
-  if (tree.locking || tree.catalogRelations.length > 0 || hasHiddenTimes(tree)) return undefined;
+  if (tree.locking || tree.catalogRelations.length > 0 || tree.timeLiterals || hasHiddenTimes(tree))
+    return undefined;
   if (volatileBlocks(tree, context).size > 0 || !hasOneTime(tree)) return undefined;
+  // What function stands behind a user's operator is not known.
+  if (tree.operators.some(({ node }) => isUsersOperator(names(node.name) ?? [], context))) return undefined;
   const { query } = tree.unit;
   const limit = limitOf(query);
   if (limit === undefined) return undefined;
   const arms = unionAllArms(query);
   if (arms === undefined || !arms.every((arm) => isLocal(arm, query, context))) return undefined;
   return { limit: limit === "none" ? undefined : limit };
+}
+
+function isUsersOperator(path: readonly string[], context: CallContext): boolean {
+  const name = path.at(-1) ?? "";
+  return path[0] !== "pg_catalog" && !isKnownOperator(name) && context.snapshot.userOperators.has(name);
 }
 
 /** ORDER BY or LIMIT of a set operation may call functions at no level. */

@@ -10,7 +10,7 @@ import type { Splice } from "../sql/statement.ts";
 import { names } from "../sql/walk.ts";
 import { isCorrelated } from "./correlated.ts";
 import { hasChildren } from "./inheritance.ts";
-import { neededColumns } from "./needed-columns.ts";
+import { groupedPrimaryKey, neededColumns } from "./needed-columns.ts";
 import type { GeneralPlan, ShipFilter, ShippedTable } from "./plan.ts";
 import type { Occurrence, QueryTree, Unit } from "./query-tree.ts";
 import type { RelevantRows } from "./relevant-rows.ts";
@@ -108,9 +108,7 @@ function shippedTable(
 ): ShippedTable {
   const occurrences = tree.occurrences.filter((o) => o.relation === relation);
   const whole = request.readByFunctions.has(relation);
-  const primaryKey = occurrences.some((o) => (o.block.select.groupClause?.length ?? 0) > 0)
-    ? relation.indexes.find((index) => index.primary && index.columns !== undefined)?.columns
-    : undefined;
+  const primaryKey = occurrences.map(groupedPrimaryKey).find((key) => key !== undefined);
   const needed = new Set<Column>(
     whole ? relation.columns : occurrences.flatMap((o) => [...neededColumns(tree, o)]),
   );

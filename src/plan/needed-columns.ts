@@ -2,7 +2,9 @@
  * Which columns of a table a statement needs, by name and without asking what each name means: a column is needed when its
  * name stands anywhere as a column's. So no name can mean something else over the shipped table than over the whole one.
  */
+import type { Node } from "@pgsql/types";
 import type { Column } from "../catalog/snapshot.ts";
+import { walk } from "../sql/walk.ts";
 import { fieldsOf } from "./table-names.ts";
 import { joinsOf } from "./join-path.ts";
 import { columnOf, type Block, type Occurrence, type QueryTree } from "./query-tree.ts";
@@ -27,7 +29,7 @@ function mentioned(tree: QueryTree): Mentioned {
     const last = fields.at(-1)!;
     if (last !== "*") found.names.add(last);
     else if (fields.length === 1) {
-      if (block !== undefined) found.starred.add(block);
+      if (block?.onlyExistence === false) found.starred.add(block);
     } else {
       const qualifier = fields.at(-2)!;
       found.wholeRows.add(qualifier);
@@ -81,4 +83,31 @@ export function neededColumns(tree: QueryTree, occurrence: Occurrence): readonly
   if (needsAllColumns(tree, occurrence)) return columns;
   const { names } = mentioned(tree);
   return columns.filter((c) => names.has(c.name));
+}
+
+/** The primary key, when a level that reads the occurrence groups by all of it: other columns may then stand ungrouped. */
+export function groupedPrimaryKey(occurrence: Occurrence): readonly string[] | undefined {
+  const { groupClause, targetList } = occurrence.block.select;
+  if ((groupClause?.length ?? 0) === 0) return undefined;
+  const key = occurrence.relation.indexes.find((index) => index.primary)?.columns;
+  if (key === undefined) return undefined;
+  const names = new Set<string>();
+  const targets = (targetList ?? []).flatMap((node) => ("ResTarget" in node ? [node.ResTarget] : []));
+  const addTarget = (value: Node | undefined): void => {
+    if (value !== undefined && "ColumnRef" in value) names.add(fieldsOf(value.ColumnRef).at(-1)!);
+  };
+  walk(groupClause, (type, fields) => {
+    if (type === "A_Const")
+      addTarget(targets[((fields["ival"] as { ival?: number } | undefined)?.ival ?? 0) - 1]?.val);
+    if (type !== "ColumnRef") return true;
+    const name = fieldsOf(fields).at(-1)!;
+    names.add(name);
+    for (const target of targets) if (target.name === name) addTarget(target.val);
+    return false;
+  });
+  const shown = (column: string): string => {
+    const index = occurrence.relation.columns.findIndex((c) => c.name === column);
+    return occurrence.columnAliases[index] ?? column;
+  };
+  return key.every((column) => names.has(shown(column)) || names.has(column)) ? key : undefined;
 }

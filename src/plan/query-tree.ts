@@ -41,6 +41,8 @@ export interface Block {
   readonly parent: Block | undefined;
   /** In LATERAL: only this many items of the parent, those to the left, are seen. Undefined: all. */
   readonly parentItemsSeen: number | undefined;
+  /** The operand of EXISTS: its select list does not matter. */
+  readonly onlyExistence: boolean;
   readonly from: readonly JoinTree[];
   /** The leaves of `from`. */
   readonly items: readonly FromItem[];
@@ -135,6 +137,8 @@ export interface QueryTree {
   readonly catalogRelations: readonly { readonly schema: string | undefined; readonly name: string }[];
   readonly natural: boolean;
   readonly locking: boolean;
+  /** 'now', 'today' … stand somewhere as strings: as dates they are read as other moments on other nodes. */
+  readonly timeLiterals: boolean;
 }
 
 /** Does this level group, or reduce all its rows to one (ungrouped aggregates are asked for elsewhere)? */
