@@ -8,6 +8,7 @@ import { PgError, pgError } from "../errors/pg-error.ts";
 import { query } from "../protocol/frontend-messages.ts";
 import { Backend, Status, type TransactionStatus } from "../protocol/message-types.ts";
 import { parseErrorFields } from "../protocol/error-response.ts";
+import { Dependents, type Dependent } from "./dependents.ts";
 import type { SessionSettings } from "./settings.ts";
 import { commitInTwoPhases, type CommitLog } from "./two-phase-commit.ts";
 
@@ -47,6 +48,7 @@ export class SessionTransaction {
   private beginSql = "BEGIN";
   private readonly participants = new Map<string, Participant>();
   private savepoints: Savepoint[] = [];
+  private readonly dependents = new Dependents();
   private settingsAtBegin: SessionSettings;
   /** Settings made with SET LOCAL go at the end even of a committed transaction: what remains then. */
   private settingsAfterCommit: SessionSettings;
@@ -203,6 +205,15 @@ export class SessionTransaction {
     await Promise.all([...this.participants.values()].map((p) => p.connection.query(sql)));
   }
 
+  /** `dependent` is told when what is done now ends or is undone. */
+  attach(dependent: Dependent): void {
+    this.dependents.add(dependent, this.savepoints.length);
+  }
+
+  detach(dependent: Dependent): void {
+    this.dependents.remove(dependent);
+  }
+
   savepoint(name: string): Promise<void> {
     this.savepoints.push({ name, settings: this.settings });
     return this.onAll(`SAVEPOINT ${quoteName(name)}`);
@@ -217,12 +228,14 @@ export class SessionTransaction {
   async release(name: string): Promise<void> {
     const at = this.findSavepoint(name);
     this.savepoints.length = at;
+    this.dependents.released(at);
     await this.onAll(`RELEASE SAVEPOINT ${quoteName(name)}`);
   }
 
   async rollbackTo(name: string): Promise<void> {
     const at = this.findSavepoint(name);
     this.savepoints.length = at + 1;
+    this.dependents.rolledBack(at);
     this.settings = this.savepoints[at]!.settings;
     for (const [node, { connection }] of this.participants) if (connection.closed) throw this.lostNode(node);
     await this.onAll(`ROLLBACK TO SAVEPOINT ${quoteName(name)}`);
@@ -250,19 +263,20 @@ export class SessionTransaction {
       );
     } catch (error) {
       await this.rollbackParticipants();
-      this.end(this.settingsAtBegin);
+      this.end(this.settingsAtBegin, false);
       throw error;
     }
-    this.end(this.settingsAfterCommit);
+    this.end(this.settingsAfterCommit, true);
   }
 
   async rollback(): Promise<void> {
     await this.rollbackParticipants();
-    this.end(this.settingsAtBegin);
+    this.end(this.settingsAtBegin, false);
   }
 
   /** The client is gone or the session ends: whatever is under way on the servers is undone by dropping the connections. */
   abandon(): void {
+    this.dependents.ended(false);
     for (const { connection } of this.participants.values()) {
       if (connection.depth > 0) connection.destroy("the client has gone");
       else {
@@ -292,7 +306,8 @@ export class SessionTransaction {
     );
   }
 
-  private end(settings: SessionSettings): void {
+  private end(settings: SessionSettings, committed: boolean): void {
+    this.dependents.ended(committed);
     const changed = this.settings !== this.settingsAtBegin || settings !== this.settings;
     for (const { connection } of this.participants.values()) {
       if (changed) connection.settingsKey = undefined;
