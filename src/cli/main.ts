@@ -3,8 +3,10 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { registerConfig } from "./config.ts";
+import { registerDemo } from "./demo.ts";
 import { registerDestroy } from "./destroy.ts";
 import { registerDown } from "./down.ts";
+import { loadDemo } from "./load-demo.ts";
 import { registerLogs } from "./logs.ts";
 import { describeFailure, printFailure } from "./output.ts";
 import { registerPsql } from "./psql.ts";
@@ -24,6 +26,7 @@ const program = new Command("pleiad")
   .enablePositionalOptions()
   .showSuggestionAfterError();
 
+registerDemo(program, loadDemo);
 for (const register of [
   registerUp,
   registerDown,

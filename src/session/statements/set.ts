@@ -36,7 +36,7 @@ export async function runSet(session: Session, planned: PlannedStatement, run: R
   const local = statement.is_local === true;
   const lease = await transaction.lease("catalog", false);
   const before = transaction.settings.key;
-  const isolation = isolationSet(planned.statement.tree);
+  const isolation = isolationSet(statement);
   if (isolation === "serializable") throw refusal("serializable");
   try {
     const outcome = await runOnLease(session.context, lease, planned.statement, run);
@@ -92,8 +92,10 @@ async function follow(
 }
 
 /** The isolation level that SET TRANSACTION, SET SESSION CHARACTERISTICS or SET …isolation names, if any. */
-function isolationSet(tree: unknown): string | undefined {
-  return /"(serializable|repeatable read)"/i.exec(JSON.stringify(tree))?.[1]?.toLowerCase();
+function isolationSet(statement: VariableSetStmt): string | undefined {
+  const name = statement.name?.toLowerCase() ?? "";
+  if (statement.kind !== "VAR_SET_MULTI" && !name.endsWith("transaction_isolation")) return undefined;
+  return /"(serializable|repeatable read)"/i.exec(JSON.stringify(statement))?.[1]?.toLowerCase();
 }
 
 /** The value in force now, in the form that set_config() takes. */
