@@ -1,6 +1,6 @@
 /** What the catalog node knows of the roles that clients log in as: PostgreSQL's own passwords, never a copy. */
 import { randomBytes } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Pools } from "../backend/pool.ts";
 import type { AuthenticationSetup } from "./client-authentication.ts";
@@ -46,7 +46,8 @@ function validUntil(seconds: string | null | undefined): Date | undefined {
 
 /** The same random bytes at every start of this cluster, readable by nobody else. */
 export function clusterSecret(dataDirectory: string): Buffer {
-  const file = join(dataDirectory, "secret");
+  const directory = join(dataDirectory, "tls");
+  const file = join(directory, "login-secret");
   try {
     const found = readFileSync(file);
     if (found.length === SECRET_BYTES) return found;
@@ -54,6 +55,7 @@ export function clusterSecret(dataDirectory: string): Buffer {
     // The first start.
   }
   const secret = randomBytes(SECRET_BYTES);
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
   writeFileSync(file, secret, { mode: 0o600 });
   return secret;
 }
