@@ -103,22 +103,24 @@ function toRelation(
 }
 
 function toColumn(raw: RawColumn, userTypes: ReadonlyMap<number, UserType>): Column {
+  const [name, number, typeOid, typeName, typeModifier, collation, deterministic, byteOrder, ...rest] = raw;
+  const [notNull, defaultExpression, generated, identity, sequence] = rest;
   return {
-    name: raw.name,
-    number: raw.number,
-    typeOid: raw.typeOid,
-    typeName: raw.typeName,
+    name,
+    number,
+    typeOid,
+    typeName,
     // Arrays, composites, … of user types are user types themselves.
-    userType: userTypes.has(raw.typeOid),
-    collation: raw.collation ?? undefined,
-    deterministicCollation: raw.deterministic,
-    typeModifier: raw.typeModifier,
-    byteOrder: raw.byteOrder,
-    notNull: raw.notNull,
-    defaultExpression: raw.default ?? undefined,
-    generated: raw.generated === "s" ? "stored" : raw.generated === "v" ? "virtual" : "",
-    identity: raw.identity === "a" ? "always" : raw.identity === "d" ? "by default" : "",
-    sequence: raw.sequence ?? undefined,
+    userType: userTypes.has(typeOid),
+    collation: collation ?? undefined,
+    deterministicCollation: deterministic,
+    typeModifier,
+    byteOrder,
+    notNull,
+    defaultExpression: defaultExpression ?? undefined,
+    generated: generated === "s" ? "stored" : generated === "v" ? "virtual" : "",
+    identity: identity === "a" ? "always" : identity === "d" ? "by default" : "",
+    sequence: sequence ?? undefined,
   };
 }
 

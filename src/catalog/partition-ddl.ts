@@ -1,4 +1,5 @@
 /** The DDL that makes a table of a data node a partitioned one with the shards that lie there. Pure text. */
+import { pgError } from "../errors/pg-error.ts";
 import { quoteIdentifier, quoteLiteral, quoteQualified } from "../sql/quote.ts";
 import {
   DEFAULT_SLICE,
@@ -11,9 +12,17 @@ import {
 
 type Sharded = HashDistribution | RangeDistribution | ListDistribution;
 
+/** PostgreSQL cuts longer names off, and "…#3" would become the schema itself. */
+const NAME_BYTES_MAX = 63;
+
 /** Schema of a table's shard: "app#17". */
 export function shardSchema(schema: string, ordinal: number): string {
-  return `${schema}#${ordinal}`;
+  const name = `${schema}#${ordinal}`;
+  if (Buffer.byteLength(name) > NAME_BYTES_MAX)
+    throw pgError("42622", `schema name "${schema}" is too long for distributed tables`, {
+      hint: "Each shard lies in a schema of that name with its number behind it; 58 bytes are always enough.",
+    });
+  return name;
 }
 
 /** PARTITION BY …, or undefined for a table that is plain on its nodes. */

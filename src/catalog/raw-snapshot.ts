@@ -21,21 +21,21 @@ export interface RawTable {
   node: string | null;
 }
 
-export interface RawColumn {
-  name: string;
-  number: number;
-  typeOid: number;
-  typeName: string;
-  typeModifier: number;
-  byteOrder: boolean;
-  collation: string | null;
-  deterministic: boolean;
-  notNull: boolean;
-  default: string | null;
-  generated: string;
-  identity: string;
-  sequence: string | null;
-}
+export type RawColumn = readonly [
+  name: string,
+  number: number,
+  typeOid: number,
+  typeName: string,
+  typeModifier: number,
+  collation: string | null,
+  deterministic: boolean,
+  byteOrder: boolean,
+  notNull: boolean,
+  defaultExpression: string | null,
+  generated: string,
+  identity: string,
+  sequence: string | null,
+];
 
 export interface RawRelation {
   oid: number;

@@ -32,14 +32,13 @@ const TYPES = `
 /** Strings are compared byte by byte under this collation; the database's own (provider d) is looked up once. */
 const BYTE_ORDER = `(co.collprovider = 'b' OR (co.collprovider = 'c' AND co.collcollate IN ('C', 'POSIX')) OR (co.collprovider = 'd' AND db.byte_order))`;
 
+/** Arrays, not objects: there are many columns, and their keys would be most of the text. The order is RawColumn's. */
 const COLUMNS = `
-  SELECT a.attrelid, json_agg(json_build_object(
-      'name', a.attname, 'number', a.attnum, 'typeOid', a.atttypid::int8,
-      'typeName', format_type(a.atttypid, a.atttypmod), 'typeModifier', a.atttypmod,
-      'byteOrder', COALESCE(${BYTE_ORDER}, false), 'deterministic', COALESCE(co.collisdeterministic, true),
-      'collation', CASE WHEN a.attcollation <> 0 AND a.attcollation <> t.typcollation THEN quote_ident(cn.nspname) || '.' || quote_ident(co.collname) END,
-      'notNull', a.attnotnull, 'default', pg_get_expr(d.adbin, d.adrelid), 'generated', a.attgenerated, 'identity', a.attidentity,
-      'sequence', s.name) ORDER BY a.attnum) AS list
+  SELECT a.attrelid, json_agg(json_build_array(
+      a.attname, a.attnum, a.atttypid::int8, format_type(a.atttypid, a.atttypmod), a.atttypmod,
+      CASE WHEN a.attcollation <> 0 AND a.attcollation <> t.typcollation THEN quote_ident(cn.nspname) || '.' || quote_ident(co.collname) END,
+      COALESCE(co.collisdeterministic, true), COALESCE(${BYTE_ORDER}, false), a.attnotnull,
+      pg_get_expr(d.adbin, d.adrelid), a.attgenerated, a.attidentity, s.name) ORDER BY a.attnum) AS list
   FROM relation c
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     JOIN pg_type t ON t.oid = a.atttypid
