@@ -1,0 +1,23 @@
+/** Plans a statement that writes. Pure; PostgreSQL has described the statement before, so names and types are in order. */
+import { pgError } from "../../errors/pg-error.ts";
+import { refusal } from "../../errors/refusal.ts";
+import type { ParsedStatement } from "../../sql/statement.ts";
+import type { PlanContext } from "../plan-read.ts";
+import type { WritePlan } from "../write-plan.ts";
+import { planInsert } from "./plan-insert.ts";
+import { planModify } from "./plan-modify.ts";
+import { refuseWritingWith } from "./writing-with.ts";
+
+export function planWrite(statement: ParsedStatement, context: PlanContext): WritePlan {
+  try {
+    const { tree } = statement;
+    refuseWritingWith(tree);
+    if ("InsertStmt" in tree) return planInsert(statement, tree.InsertStmt, context);
+    if ("SelectStmt" in tree) throw refusal("writing-with-many-nodes");
+    return planModify(statement, context);
+  } catch (error) {
+    if (error instanceof RangeError && /call stack/.test(error.message))
+      throw pgError("54001", "stack depth limit exceeded");
+    throw error;
+  }
+}
