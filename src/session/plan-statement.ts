@@ -10,6 +10,7 @@ import { clientError } from "../execute/client-error.ts";
 import { describeText } from "./describe-statement.ts";
 import type { Description, PlannedStatement } from "./planned-statement.ts";
 import type { Session } from "./session.ts";
+import { describeFetch } from "./cursors.ts";
 
 /** Longer texts are planned each time: they are seldom sent twice. */
 const CACHED_TEXT_BYTES_MAX = 32 * 1024;
@@ -94,6 +95,8 @@ export async function planStatement(
   const snapshot = await session.loadSnapshot();
   const base = unplanned(snapshot, statement);
   if (classify(statement.tree) !== "read") {
+    if (extended && base.tag === "FetchStmt")
+      return { ...base, description: describeFetch(session.cursors, statement) };
     if (!extended || !DESCRIBED.has(base.tag)) return base;
     return { ...base, description: await describe(session, statement, parameterTypes) };
   }

@@ -7,6 +7,7 @@ import { refusal } from "../errors/refusal.ts";
 import type { PlannedStatement } from "./planned-statement.ts";
 import type { Session } from "./session.ts";
 import { runCopy } from "./statements/copy.ts";
+import { runClose, runDeclare, runFetch } from "./statements/cursor.ts";
 import { runDeallocate, runExecute, runPrepare } from "./statements/prepare.ts";
 import { runSet } from "./statements/set.ts";
 import { runTransactionStatement } from "./statements/transaction.ts";
@@ -24,6 +25,9 @@ const HANDLERS: ReadonlyMap<string, StatementHandler> = new Map<string, Statemen
   ["DeallocateStmt", runDeallocate],
   ["DiscardStmt", runDiscard],
   ["CopyStmt", runCopy],
+  ["DeclareCursorStmt", runDeclare],
+  ["FetchStmt", runFetch],
+  ["ClosePortalStmt", runClose],
 ]);
 
 export async function runStatement(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {

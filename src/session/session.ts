@@ -15,6 +15,7 @@ import { errorResponse } from "../protocol/error-response.ts";
 import { SessionTransaction } from "../transaction/session-transaction.ts";
 import { SessionSettings } from "../transaction/settings.ts";
 import { catalogQuery } from "./catalog-query.ts";
+import { Cursors } from "./cursors.ts";
 import type { DatabaseCatalog } from "./database-catalog.ts";
 import { ExtendedQuery } from "./extended-query.ts";
 import type { SessionHost } from "./host.ts";
@@ -54,6 +55,7 @@ export class Session {
   readonly messages: MessageQueue;
   readonly reported: ReportedParameters;
   readonly prepared = new Map<string, PreparedStatement>();
+  readonly cursors: Cursors;
   private readonly extended: ExtendedQuery;
   /** Snapshot in use by the current statement. */
   private currentSnapshot: Snapshot | undefined;
@@ -77,6 +79,7 @@ export class Session {
       client.database,
       this.startupSettings,
     );
+    this.cursors = new Cursors(this.transaction);
     this.catalog = host.catalogs.of(client.database);
     this.context = {
       pools: host.pools,
@@ -314,6 +317,7 @@ export class Session {
     this.cancel();
     this.extended.end();
     this.transaction.abandon();
+    this.cursors.end();
     this.output.end();
     this.onEnd();
   }

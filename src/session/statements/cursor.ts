@@ -1,0 +1,182 @@
+/** DECLARE, FETCH, MOVE and CLOSE: the client's own words, on the server where the cursor lives. */
+import { PgError, pgError } from "../../errors/pg-error.ts";
+import { refusal } from "../../errors/refusal.ts";
+import { Answer, AnswerScope } from "../../execute/answer.ts";
+import { checkPrivileges } from "../../execute/check-privileges.ts";
+import { clientError } from "../../execute/client-error.ts";
+import { textForShard } from "../../execute/direct.ts";
+import { closeWorkplace, openWorkplace } from "../../execute/general.ts";
+import { locate } from "../../execute/locate.ts";
+import { preparedRequest } from "../../execute/prepared-request.ts";
+import { complete } from "../../execute/run-on-catalog.ts";
+import { Preface, type Outcome, type Run } from "../../execute/run.ts";
+import { atTransactionTime } from "../../execute/transaction-time.ts";
+import { classify } from "../../plan/classify.ts";
+import type { CatalogPlan, ReadPlan } from "../../plan/plan.ts";
+import { rowDescription } from "../../protocol/backend-messages.ts";
+import { query } from "../../protocol/frontend-messages.ts";
+import { applySplices } from "../../sql/splice.ts";
+import type { Splice } from "../../sql/statement.ts";
+import { isWord, nextToken } from "../../sql/tokens.ts";
+import type { Lease } from "../../transaction/session-transaction.ts";
+import type { Node } from "@pgsql/types";
+import { Cursor, type FetchStmt } from "../cursors.ts";
+import { planStatement } from "../plan-statement.ts";
+import type { PlannedStatement } from "../planned-statement.ts";
+import type { Session } from "../session.ts";
+import { innerStatement } from "./inner-statement.ts";
+
+interface DeclareCursorStmt {
+  readonly portalname: string;
+  readonly options: number;
+  readonly query: Node;
+}
+
+/** CURSOR_OPT_BINARY and CURSOR_OPT_HOLD of PostgreSQL's parsenodes.h. */
+const BINARY = 0x1;
+const HOLD = 0x20;
+
+/** Where a cursor was opened, and what its statement became there. */
+interface Place {
+  readonly lease: Lease;
+  readonly own: boolean;
+  readonly splices: readonly Splice[];
+}
+
+export async function runDeclare(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {
+  const { statement } = planned;
+  const declare = (statement.tree as { DeclareCursorStmt: DeclareCursorStmt }).DeclareCursorStmt;
+  const { portalname: name, options } = declare;
+  const holdable = (options & HOLD) !== 0;
+  if (!holdable && !session.transaction.active)
+    throw pgError("25P01", "DECLARE CURSOR can only be used in transaction blocks");
+  const offset = queryOffset(statement.text);
+  const inner = innerStatement(statement, declare.query, offset, statement.text.length);
+  if (classify(inner.tree) === "write")
+    throw pgError("0A000", "DECLARE CURSOR must not contain data-modifying statements in WITH");
+  if (classify(inner.tree) !== "read") throw refusal("statement-kind", "DECLARE CURSOR of SELECT INTO.");
+  const { plan, description } = await planStatement(session, inner, [], true);
+  if (session.cursors.has(name)) throw pgError("42P03", `cursor "${name}" already exists`);
+  const place = await openPlace(session, plan!, offset, holdable, run);
+  try {
+    await place.lease.connection.query(applySplices(statement.text, place.splices).toString());
+  } catch (error) {
+    if (place.own) await closeWorkplace(place.lease);
+    throw error instanceof PgError ? clientError(error, statement, place.splices) : error;
+  }
+  session.cursors.add(
+    new Cursor(session.cursors, {
+      name,
+      fields: description?.fields ?? [],
+      binary: (options & BINARY) !== 0,
+      holdable,
+      lease: place.lease,
+      ownsLease: place.own,
+    }),
+  );
+  return complete(session.context, run, "DECLARE CURSOR");
+}
+
+/** Byte offset behind FOR: the query's text. */
+function queryOffset(text: Buffer): number {
+  let token = nextToken(text, 0)!;
+  // The name comes right behind DECLARE and may be any word.
+  token = nextToken(text, nextToken(text, token.end)!.end)!;
+  while (!isWord(text, token, "for")) token = nextToken(text, token.end)!;
+  return token.end;
+}
+
+async function openPlace(
+  session: Session,
+  plan: ReadPlan | CatalogPlan,
+  offset: number,
+  holdable: boolean,
+  run: Run,
+): Promise<Place> {
+  const { context, transaction } = session;
+  const moved = (splices: readonly Splice[]): Splice[] =>
+    splices.map(({ start, end, text }) => ({ start: start + offset, end: end + offset, text }));
+  if (plan.kind === "catalog") {
+    if (holdable) return { lease: await apart(session, "catalog"), own: true, splices: [] };
+    return { lease: await joined(session, "catalog", plan.writes), own: false, splices: [] };
+  }
+  const { dataNodes } = context.snapshot();
+  if (plan.direct && !holdable) {
+    const { nodes, shard } = locate(plan.uses, run, context.snapshot());
+    if (nodes === "any" || nodes.size === 1) {
+      const preferred = transaction.nodes.find((name) => (dataNodes as readonly string[]).includes(name));
+      const node = nodes === "any" ? (preferred ?? dataNodes[0]!) : [...nodes][0]!;
+      const text = await atTransactionTime(context, plan, textForShard(plan, shard), false);
+      // FOR UPDATE locks rows when they are fetched.
+      const lease = await joined(session, node, plan.writes || plan.general instanceof PgError);
+      return { lease, own: false, splices: moved(text.splices) };
+    }
+  }
+  if (plan.general instanceof PgError) throw plan.general;
+  await checkPrivileges(context, plan, run);
+  return {
+    lease: await openWorkplace(context, plan.general, run),
+    own: true,
+    splices: moved(plan.general.splices),
+  };
+}
+
+/** The transaction's own connection to a node. */
+async function joined(session: Session, node: string, writes: boolean): Promise<Lease> {
+  const lease = await session.transaction.lease(node, writes);
+  await lease.prelude;
+  if (lease.preludeError !== undefined) throw lease.preludeError;
+  return lease;
+}
+
+/** A connection in a transaction of its own. */
+async function apart(session: Session, node: string): Promise<Lease> {
+  const lease = await session.transaction.leaseApart(node);
+  await lease.prelude;
+  try {
+    if (lease.preludeError !== undefined) throw lease.preludeError;
+    await lease.connection.query("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
+  } catch (error) {
+    lease.release();
+    throw error;
+  }
+  return lease;
+}
+
+export async function runFetch(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {
+  const { portalname, ismove } = (planned.statement.tree as { FetchStmt: FetchStmt }).FetchStmt;
+  const cursor = session.cursors.find(portalname);
+  const { context } = session;
+  const { connection } = cursor.lease;
+  const describes = run.bind === undefined && ismove !== true;
+  const preface = describes
+    ? new Preface(rowDescription(cursor.fields, cursor.binary ? [1] : []))
+    : run.preface;
+  const answer = new Answer(connection, context.output, new AnswerScope(context.output, preface, true));
+  const { text } = planned.statement;
+  connection.send(
+    run.bind === undefined
+      ? query(text)
+      : preparedRequest(connection, undefined, text, [], run.bind.tail, "", 0),
+    answer,
+  );
+  context.running.add(connection);
+  await answer.done;
+  context.running.delete(connection);
+  if (answer.error !== undefined) {
+    if (run.bind !== undefined && !answer.bound) run.preface.drop();
+    throw clientError(answer.error, planned.statement, []);
+  }
+  return { tag: answer.tag };
+}
+
+export async function runClose(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {
+  const { portalname } = (planned.statement.tree as { ClosePortalStmt: { portalname?: string } })
+    .ClosePortalStmt;
+  if (portalname === undefined) {
+    for (const cursor of session.cursors.all()) await session.cursors.close(cursor);
+    return complete(session.context, run, "CLOSE CURSOR ALL");
+  }
+  await session.cursors.close(session.cursors.find(portalname));
+  return complete(session.context, run, "CLOSE CURSOR");
+}
