@@ -28,6 +28,7 @@ const INTEGERS: ReadonlyMap<number, { readonly size: 2 | 4; readonly min: number
   ]);
 
 const halves: Int64 = { high: 0, low: 0 };
+const uuidBytes = Buffer.alloc(16);
 
 export function comparable(column: Column, { bytes, format }: KeyBytes): Comparable | undefined {
   const text = format === "text";
@@ -64,10 +65,9 @@ export function comparable(column: Column, { bytes, format }: KeyBytes): Compara
           : undefined;
       return value !== undefined && value % BigInt(roundingStep(typeModifier)) === 0n ? value : undefined;
     }
-    case typeOids.uuid: {
-      const value = text ? readUuidText(bytes) : bytes;
-      return value?.length === 16 ? value.toString("latin1") : undefined;
-    }
+    case typeOids.uuid:
+      if (!text) return bytes.length === 16 ? bytes.toString("latin1") : undefined;
+      return readUuidText(bytes, uuidBytes) ? uuidBytes.toString("latin1") : undefined;
     case typeOids.text:
     case typeOids.varchar:
       return column.deterministicCollation && fitsLength(bytes, bytes.length, typeModifier)

@@ -71,16 +71,33 @@ export function readBoolText(bytes: Buffer): boolean | undefined {
   }
 }
 
-/** As uuid_in reads it: 32 hexadecimal digits, a hyphen allowed after every fourth, braces around. */
-export function readUuidText(bytes: Buffer): Buffer | undefined {
-  if (bytes.length < 32 || bytes.length > 41) return undefined;
-  let text = bytes.toString("latin1");
-  if (text.startsWith("{")) {
-    if (!text.endsWith("}")) return undefined;
-    text = text.slice(1, -1);
+const HYPHEN = 45;
+
+function nibble(byte: number): number {
+  if (byte >= 48 && byte <= 57) return byte - 48;
+  const letter = byte | 0x20;
+  return letter >= 97 && letter <= 102 ? letter - 87 : -1;
+}
+
+/** As uuid_in reads it, into the 16 bytes of `out`: 32 hexadecimal digits, a hyphen allowed after every fourth, braces around. */
+export function readUuidText(bytes: Buffer, out: Buffer): boolean {
+  let at = 0;
+  let end = bytes.length;
+  if (bytes[0] === 0x7b) {
+    if (bytes[end - 1] !== 0x7d) return false;
+    at = 1;
+    end--;
   }
-  if (!/^(?:[0-9a-f]{4}-?){7}[0-9a-f]{4}$/i.test(text)) return undefined;
-  return Buffer.from(text.replaceAll("-", ""), "hex");
+  for (let i = 0; i < 16; i++) {
+    if (at + 2 > end) return false;
+    const high = nibble(bytes[at]!);
+    const low = nibble(bytes[at + 1]!);
+    if (high < 0 || low < 0) return false;
+    out[i] = (high << 4) | low;
+    at += 2;
+    if (i % 2 === 1 && i < 15 && at < end && bytes[at] === HYPHEN) at++;
+  }
+  return at === end;
 }
 
 const DAY_MS = 86_400_000;

@@ -93,10 +93,14 @@ const bytea: DatumHasher = ({ bytes, format }, out) => {
   return true;
 };
 
+const uuidBytes = Buffer.alloc(16);
+
 const uuid: DatumHasher = ({ bytes, format }, out) => {
-  const value = format === "text" ? readUuidText(bytes) : bytes;
-  if (value?.length !== 16) return false;
-  hashBytes(value, 0, 16, out);
+  if (format === "text") {
+    if (!readUuidText(bytes, uuidBytes)) return false;
+    hashBytes(uuidBytes, 0, 16, out);
+  } else if (bytes.length === 16) hashBytes(bytes, 0, 16, out);
+  else return false;
   return true;
 };
 
