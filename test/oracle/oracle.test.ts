@@ -40,7 +40,9 @@ beforeAll(async () => {
   servers = await startTestServers();
   for (const layout of ["mixed", "scattered"] as const) {
     const { plain, subject } = await servers.database(`oracle_${layout}`);
-    sides.set(layout, await connectSides(plain, subject, { load: true }, layout, async () => {}));
+    const loaded = servers.cluster ? layout : "none";
+    const reversed = servers.cluster === undefined;
+    sides.set(layout, await connectSides(plain, subject, { load: true, reversed }, loaded, async () => {}));
   }
 });
 
@@ -56,10 +58,10 @@ function sidesOf(layout: Layout): Sides {
 }
 
 async function differences(blocks: readonly Block[], layout: Layout, protocol: Protocol): Promise<string[]> {
-  const { plain, subject } = sidesOf(layout);
+  const { plain, subject, layout: loaded } = sidesOf(layout);
   const reports: string[] = [];
   for (const block of blocks) {
-    const { kind, report } = await runBlock(plain, subject, block, { layout, protocol });
+    const { kind, report } = await runBlock(plain, subject, block, { layout: loaded, protocol });
     if (kind !== "same" && kind !== "allowed")
       reports.push(`${kind}: ${block.id} (${block.note})\n${report}`);
   }

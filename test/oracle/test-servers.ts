@@ -1,12 +1,19 @@
-/** The servers that the cluster tests compare: one Pleiad and one plain PostgreSQL. */
+/**
+ * The servers that the cluster tests compare: one Pleiad and one plain PostgreSQL. With PLEIAD_TEST_SUBJECT=plain the subject
+ * is another plain PostgreSQL: every test must pass then too, which shows that it compares what it says and nothing else.
+ */
 import { startPlainPostgres } from "../cluster/plain-postgres.ts";
-import { startTestCluster } from "../cluster/test-cluster.ts";
+import { startTestCluster, type TestCluster } from "../cluster/test-cluster.ts";
 import { WireConnection, type Endpoint } from "./wire/connection.ts";
 import { query } from "./wire/frames.ts";
 
 export interface TestServers {
   readonly plain: Endpoint;
   readonly subject: Endpoint;
+  /** Undefined when the subject is a plain PostgreSQL. */
+  readonly cluster: TestCluster | undefined;
+  /** The distribution clause for the subject, nothing where it is a plain PostgreSQL. */
+  clause(text: string): string;
   /** A database of the same name on both. */
   database(name: string): Promise<{ plain: Endpoint; subject: Endpoint }>;
   stop(): Promise<void>;
@@ -17,16 +24,22 @@ export async function startTestServers(
 ): Promise<TestServers> {
   const plain = await startPlainPostgres();
   try {
-    const subject = await startTestCluster(options);
+    const cluster =
+      process.env["PLEIAD_TEST_SUBJECT"] === "plain" ? undefined : await startTestCluster(options);
+    const other = cluster ? undefined : await startPlainPostgres();
+    const client = (database: string): Endpoint => (cluster ?? other ?? plain).client({ database });
     return {
       plain: plain.client(),
-      subject: subject.client(),
+      subject: client("postgres"),
+      cluster,
+      clause: (text) => (cluster ? ` ${text}` : ""),
       database: async (name) => {
-        await Promise.all([createDatabase(plain.client(), name), createDatabase(subject.client(), name)]);
-        return { plain: plain.client({ database: name }), subject: subject.client({ database: name }) };
+        await Promise.all([createDatabase(plain.client(), name), createDatabase(client("postgres"), name)]);
+        return { plain: plain.client({ database: name }), subject: client(name) };
       },
       stop: async () => {
-        await subject.destroy();
+        await cluster?.destroy();
+        await other?.destroy();
         await plain.destroy();
       },
     };

@@ -15,7 +15,7 @@ let subject: OracleSide;
 beforeAll(async () => {
   servers = await startTestServers();
   await loadTpch(servers.plain, { scale: SCALE, distributed: false });
-  await loadTpch(servers.subject, { scale: SCALE, distributed: true });
+  await loadTpch(servers.subject, { scale: SCALE, distributed: servers.cluster !== undefined });
   plain = await OracleSide.open(servers.plain);
   subject = await OracleSide.open(servers.subject);
 });
