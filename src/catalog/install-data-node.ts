@@ -4,11 +4,14 @@
  */
 import type { Query } from "./query.ts";
 
-/** Table and column privileges as a set. Who granted them plays no part: on shards everything is granted by the owner. */
+/**
+ * Table and column privileges as a set. Who granted them plays no part: on shards everything is granted by the owner.
+ * (Bodies of BEGIN ATOMIC are bound when they are made: they need no search_path, and without one they are inlined.)
+ */
 const PRIVILEGES_SQL = `
 CREATE OR REPLACE FUNCTION pleiad.privileges(relation oid)
 RETURNS TABLE (column_name name, grantee oid, privilege text, grantable boolean)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE
 BEGIN ATOMIC
   SELECT NULL::name, a.grantee, a.privilege_type, a.is_grantable
   FROM pg_class c, aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) a
@@ -25,7 +28,7 @@ COMMENT ON FUNCTION pleiad.privileges(oid) IS 'Privileges on a table and its col
 const SHARDS_SQL = `
 CREATE OR REPLACE FUNCTION pleiad.shards_of(wanted oid)
 RETURNS TABLE (shard oid, parent oid)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE
 BEGIN ATOMIC
   SELECT c.oid, i.inhparent
   FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_namespace n ON n.oid = c.relnamespace
