@@ -1,0 +1,53 @@
+/** Every entry of refusals.json is refused as it says: its example runs, and the last statement fails with that SQLSTATE and message. */
+import { readFileSync } from "node:fs";
+import pg from "pg";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import refusals from "../../src/errors/refusals.json" with { type: "json" };
+import { startTestCluster, type TestCluster } from "../cluster/test-cluster.ts";
+import { distribute } from "../oracle/load.ts";
+import { splitStatements } from "../oracle/split-statements.ts";
+
+const SHOP = readFileSync(new URL("shop.sql", import.meta.url), "utf8");
+const LIBRARY = readFileSync(new URL("../oracle/schema.sql", import.meta.url), "utf8");
+
+let cluster: TestCluster;
+
+beforeAll(async () => {
+  cluster = await startTestCluster();
+  const client = new pg.Client(cluster.client());
+  await client.connect();
+  for (const { sql } of splitStatements(LIBRARY)) await client.query(distribute(sql, "mixed"));
+  for (const { sql } of splitStatements(SHOP)) await client.query(sql);
+  await client.end();
+});
+
+afterAll(() => cluster.destroy());
+
+/** What cannot be rolled back is left to run alone. */
+const ALONE = /^\s*BEGIN|CONCURRENTLY|^SET client_encoding/i;
+
+describe("refused shapes", () => {
+  for (const [id, refusal] of Object.entries(refusals)) {
+    test(id, async () => {
+      const client = new pg.Client(cluster.client());
+      await client.connect();
+      client.on("error", () => {});
+      const statements = splitStatements(`${refusal.example};`).map(({ sql }) => sql);
+      let error: pg.DatabaseError | undefined;
+      try {
+        if (!ALONE.test(refusal.example)) await client.query("BEGIN");
+        for (const sql of statements) await client.query(sql);
+      } catch (caught) {
+        error = caught as pg.DatabaseError;
+      } finally {
+        await client.query("ROLLBACK").catch(() => {});
+        await client.end();
+      }
+      expect({ sqlstate: error?.code, message: error?.message, hint: error?.hint }).toEqual({
+        sqlstate: refusal.sqlstate,
+        message: refusal.message,
+        hint: refusal.hint,
+      });
+    });
+  }
+});
