@@ -134,7 +134,7 @@ export function readTimestampText(text: string): bigint | undefined {
 }
 
 /** Number of UTF-8 characters in bytes [0, end). */
-export function characterCount(bytes: Buffer, end: number): number {
+function characterCount(bytes: Buffer, end: number): number {
   let count = 0;
   for (let i = 0; i < end; i++) if ((bytes[i]! & 0xc0) !== 0x80) count++;
   return count;
