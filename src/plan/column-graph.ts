@@ -31,10 +31,10 @@ export interface GraphColumn {
 
 export class ColumnGraph {
   private readonly columns = new Map<FromItem, Map<string, GraphColumn | undefined>>();
-  private readonly hasVolatile: (block: Block) => boolean;
+  private readonly hasNoticedCall: (block: Block) => boolean;
 
-  constructor(hasVolatile: (block: Block) => boolean) {
-    this.hasVolatile = hasVolatile;
+  constructor(hasNoticedCall: (block: Block) => boolean) {
+    this.hasNoticedCall = hasNoticedCall;
   }
 
   /** The graph's column for an item's column; undefined when it is not a plain column of a table in the end. */
@@ -119,7 +119,7 @@ export class ColumnGraph {
 
   private mayPush(item: QueryItem | CteItem, block: Block, source: ItemColumn, index: number): boolean {
     const query: Query | undefined = item.kind === "query" ? item.query : item.cte.query;
-    if (query !== block || this.hasVolatile(block)) return false;
+    if (query !== block || this.hasNoticedCall(block)) return false;
     if (item.kind === "cte" && (item.cte.references !== 1 || item.cte.recursive)) return false;
     let transparent = this.transparent.get(block);
     if (transparent === undefined) this.transparent.set(block, (transparent = isTransparent(block)));

@@ -12,12 +12,12 @@ import type { GatherPlan } from "./plan.ts";
 import { isGrouped, type Block, type Occurrence, type Query, type QueryTree } from "./query-tree.ts";
 import { resolveColumn } from "./resolve-column.ts";
 import { hasHiddenTimes } from "./transaction-times.ts";
-import { isAggregateCall, isSetReturningCall, volatileBlocks, type CallContext } from "./volatility.ts";
+import { isAggregateCall, isSetReturningCall, isVolatileCall, type CallContext } from "./volatility.ts";
 
 export function planGather(tree: QueryTree, context: CallContext): GatherPlan | undefined {
   if (tree.locking || tree.catalogRelations.length > 0 || tree.timeLiterals || hasHiddenTimes(tree))
     return undefined;
-  if (volatileBlocks(tree, context).size > 0 || !hasOneTime(tree)) return undefined;
+  if (tree.functionCalls.some((f) => isVolatileCall(f.node, context)) || !hasOneTime(tree)) return undefined;
   // What function stands behind a user's operator is not known.
   if (tree.operators.some(({ node }) => isUsersOperator(names(node.name) ?? [], context))) return undefined;
   const { query } = tree.unit;

@@ -5,6 +5,7 @@
 import type { Node } from "@pgsql/types";
 import type { Column } from "../catalog/snapshot.ts";
 import { walk } from "../sql/walk.ts";
+import { resolveColumn } from "./resolve-column.ts";
 import { fieldsOf } from "./table-names.ts";
 import { joinsOf } from "./join-path.ts";
 import { columnOf, type Block, type Occurrence, type QueryTree } from "./query-tree.ts";
@@ -101,7 +102,8 @@ export function groupedPrimaryKey(occurrence: Occurrence): readonly string[] | u
       addTarget(targets[((fields["ival"] as { ival?: number } | undefined)?.ival ?? 0) - 1]?.val);
     if (type !== "ColumnRef") return true;
     const name = fieldsOf(fields).at(-1)!;
-    names.add(name);
+    const column = resolveColumn(fields, occurrence.block);
+    if (column === undefined || column.item === occurrence) names.add(name);
     for (const target of targets) if (target.name === name) addTarget(target.val);
     return false;
   });

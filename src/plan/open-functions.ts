@@ -105,8 +105,10 @@ class Opener {
     const body = this.body(routine, routine.body, searchPath);
     if (body.dynamic) throw refusal("function-not-opened", name);
     if (body.writes) throw refusal("function-writes", name);
+    // Views exist on the catalog node only, over its shells.
+    if (body.readsView) throw refusal("function-reads-many-nodes", name);
     for (const relation of body.reads) this.reads.add(relation);
-    const bound = body.reads.length > 0 && (body.readsQualified || body.readsView || routine.securityDefiner);
+    const bound = body.reads.length > 0 && (body.readsQualified || routine.securityDefiner);
     if (bound) this.notMovable ??= refusal("function-reads-many-nodes", name);
     this.readsCatalogs ||= body.readsCatalogs;
     this.writesCatalogs ||= body.writesCatalogs;

@@ -2,7 +2,7 @@
  * Plans a statement that reads: opens what hides in it, finds which rows matter, and says at which levels it can be answered.
  * Pure: the same statement, snapshot and context give the same plan.
  */
-import type { Node } from "@pgsql/types";
+import type { FuncCall } from "@pgsql/types";
 import type { Relation, Snapshot } from "../catalog/snapshot.ts";
 import { pgError, PgError } from "../errors/pg-error.ts";
 import { refusal } from "../errors/refusal.ts";
@@ -21,7 +21,7 @@ import { findRelevantRows, type RelevantRows } from "./relevant-rows.ts";
 import { shardFilter, union } from "./shard-filter.ts";
 import { checkSystemColumns } from "./system-columns.ts";
 import { transactionTimes } from "./transaction-times.ts";
-import { containsVolatile, routinesNamed, volatileBlocks, type CallContext } from "./volatility.ts";
+import { callingBlocks, containsCall, isNoticedCall, routinesNamed, type CallContext } from "./volatility.ts";
 
 export interface PlanContext {
   readonly snapshot: Snapshot;
@@ -54,7 +54,7 @@ function plan(statement: ParsedStatement, context: PlanContext): ReadPlan | Cata
   if (catalog.connectionFunction !== undefined) {
     throw refusal("connection-function", `Function ${catalog.connectionFunction}.`);
   }
-  const relevantRows = findRelevantRows(tree, relevantRowsContext(tree, context));
+  const relevantRows = findRelevantRows(tree, relevantRowsContext(tree, context, functions));
   const uses = tableUses(tree, relevantRows, functions.reads);
   const systemColumns = checkSystemColumns(tree, uses, context.snapshot);
   const direct = !catalog.needed && directSplices(tree, context.snapshot) !== undefined;
@@ -95,17 +95,22 @@ function rowsAsArguments(tree: QueryTree, functions: OpenedFunctions): PgError |
   return row && refusal("function-of-row", `Table "${row.relation.name}".`);
 }
 
-function relevantRowsContext(tree: QueryTree, context: PlanContext): Parameters<typeof findRelevantRows>[1] {
+function relevantRowsContext(
+  tree: QueryTree,
+  context: PlanContext,
+  functions: OpenedFunctions,
+): Parameters<typeof findRelevantRows>[1] {
   const calls: CallContext = context;
-  const volatile = volatileBlocks(tree, calls);
+  const isNoticed = (call: FuncCall): boolean => isNoticedCall(call, calls, functions.writesCatalogs);
+  const noticed = callingBlocks(tree, isNoticed);
   return {
     parameterTypes: context.parameterTypes,
     transformNullEquals: context.transformNullEquals,
     isEnum: (typeOid) => context.snapshot.userTypes.get(typeOid)?.kind === "enum",
     isUserOperator: (name) => context.snapshot.userOperators.has(name),
     isUserRoutine: (name) => routinesNamed([name], calls).length > 0,
-    hasVolatile: (block) => volatile.has(block),
-    isVolatile: (node: Node) => volatile.size > 0 && containsVolatile(node, calls),
+    hasNoticedCall: (block) => noticed.has(block),
+    isNoticed: (node) => noticed.size > 0 && containsCall(node, isNoticed),
   };
 }
 

@@ -1,7 +1,7 @@
 /** A read of at most one row by a unique key, over one table: cheap enough to share a backend's pipeline with others. */
 import { isGrouped, type Occurrence, type QueryTree } from "./query-tree.ts";
 import type { RelevantRows } from "./relevant-rows.ts";
-import { containsVolatile, routinesNamed, type CallContext } from "./volatility.ts";
+import { isVolatileCall, routinesNamed, type CallContext } from "./volatility.ts";
 import { names } from "../sql/walk.ts";
 
 export function isPointRead(
@@ -28,7 +28,6 @@ export function isPointRead(
 function callsSomethingElse(tree: QueryTree, context: CallContext): boolean {
   return tree.functionCalls.some(
     ({ node }) =>
-      containsVolatile({ FuncCall: node }, context) ||
-      routinesNamed(names(node.funcname) ?? [], context).length > 0,
+      isVolatileCall(node, context) || routinesNamed(names(node.funcname) ?? [], context).length > 0,
   );
 }

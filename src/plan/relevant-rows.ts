@@ -22,10 +22,9 @@ import type { Block, FromItem, Join, Occurrence, Query, QueryTree } from "./quer
 import { findInJoin, resolveColumn } from "./resolve-column.ts";
 
 export interface RelevantRowsContext extends ConstantContext, FilterSqlContext {
-  /** Levels that call volatile functions: nothing is pushed into them from outside. */
-  readonly hasVolatile: (block: Block) => boolean;
-  /** Is there a call of a volatile function in the expression? */
-  readonly isVolatile: (node: Node) => boolean;
+  /** Levels with calls that somebody notices (nextval): nothing is pushed into them from outside. */
+  readonly hasNoticedCall: (block: Block) => boolean;
+  readonly isNoticed: (node: Node) => boolean;
 }
 
 export interface RelevantRows {
@@ -59,13 +58,13 @@ class Finder {
   constructor(tree: QueryTree, context: RelevantRowsContext) {
     this.tree = tree;
     this.context = context;
-    this.graph = new ColumnGraph(context.hasVolatile);
+    this.graph = new ColumnGraph(context.hasNoticedCall);
   }
 
   run(): void {
     for (const block of this.tree.blocks) {
       // Rows that are left out would have called the function: WHERE nextval('s') > 5 AND x = 1.
-      if (this.conditionsOf(block).some(this.context.isVolatile)) continue;
+      if (this.conditionsOf(block).some(this.context.isNoticed)) continue;
       this.condition(block.select.whereClause, { block, join: undefined });
       for (const join of joinsOf(block)) {
         this.condition(join.quals, { block, join });

@@ -59,21 +59,32 @@ export function isSetReturningCall(call: FuncCall, context: CallContext): boolea
   );
 }
 
-/** Is there a volatile call anywhere in the expression, queries inside it included? */
-export function containsVolatile(node: Node, context: CallContext): boolean {
+/**
+ * Calls that somebody else notices: how often they are made must not depend on which rows were left out beforehand. random()
+ * is not one of them, nor is a function of the user's that was opened and found to write nothing, sequences apart.
+ */
+export function isNoticedCall(call: FuncCall, context: CallContext, usersUseSequences: boolean): boolean {
+  const path = names(call.funcname) ?? [];
+  const name = builtInName(path);
+  if (name !== undefined && (sequenceFunctions.has(name) || writingFunctions.has(name))) return true;
+  return usersUseSequences && isVolatileCall(call, context);
+}
+
+/** Is there such a call anywhere in the expression, queries inside it included? */
+export function containsCall(node: Node, isMeant: (call: FuncCall) => boolean): boolean {
   let found = false;
   walk(node, (type, fields) => {
-    if (type === "FuncCall" && isVolatileCall(fields, context)) found = true;
+    if (type === "FuncCall" && isMeant(fields)) found = true;
     return !found;
   });
   return found;
 }
 
-/** Levels in which, or in whose expressions' queries, a volatile function is called. */
-export function volatileBlocks(tree: QueryTree, context: CallContext): ReadonlySet<Block> {
+/** Levels in which, or in whose expressions' queries, such a function is called. */
+export function callingBlocks(tree: QueryTree, isMeant: (call: FuncCall) => boolean): ReadonlySet<Block> {
   const result = new Set<Block>();
   for (const { node, block } of tree.functionCalls) {
-    if (!isVolatileCall(node, context)) continue;
+    if (!isMeant(node)) continue;
     for (let b = block; b !== undefined; b = b.parent) result.add(b);
   }
   return result;

@@ -12,6 +12,13 @@ export type Visitor = (type: string, fields: Fields) => boolean | void;
 
 const typeName = /^[A-Z]/;
 
+/** Fields that hold a type's name without the key TypeName around it. */
+const unwrapped: Readonly<Record<string, string>> = {
+  typeName: "TypeName",
+  returnType: "TypeName",
+  ofTypename: "TypeName",
+};
+
 /** Visits `tree` and all below it, parents first. Without recursion on the stack of JavaScript, so depth is no matter. */
 export function walk(tree: unknown, visit: Visitor): void {
   const stack: unknown[] = [tree];
@@ -26,7 +33,8 @@ export function walk(tree: unknown, visit: Visitor): void {
     for (const key in item) {
       const value = (item as Fields)[key];
       if (typeof value !== "object" || value === null) continue;
-      if (typeName.test(key) && visit(key, value as Fields) === false) continue;
+      const type = typeName.test(key) ? key : unwrapped[key];
+      if (type !== undefined && visit(type, value as Fields) === false) continue;
       children.push(value);
     }
     for (let i = children.length - 1; i >= 0; i--) stack.push(children[i]);
