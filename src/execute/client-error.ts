@@ -37,13 +37,18 @@ export function clientPosition(
   return statement.charactersBefore + original + (target - spliced) + 1;
 }
 
+/** "app#3" of a shard's schema, or "known#3" of a copy that PostgreSQL makes of a foreign key for each referenced shard. */
+const OF_A_SHARD = /^(.*)#\d+$/;
+
 export function clientError(error: PgError, statement: ParsedStatement, splices: readonly Splice[]): PgError {
   const { fields } = error;
-  const shardSchema = fields.schema?.match(/^(.*)#\d+$/);
-  if (fields.position === undefined && shardSchema == null) return error;
-  return new PgError({
-    ...fields,
-    schema: shardSchema == null ? fields.schema : shardSchema[1],
-    position: fields.position === undefined ? undefined : clientPosition(statement, splices, fields.position),
-  });
+  const schema = fields.schema?.match(OF_A_SHARD)?.[1];
+  if (fields.position === undefined && schema === undefined) return error;
+  const position =
+    fields.position === undefined ? undefined : clientPosition(statement, splices, fields.position);
+  if (schema === undefined) return new PgError({ ...fields, position });
+  const constraint = fields.constraint?.match(OF_A_SHARD)?.[1];
+  if (constraint === undefined) return new PgError({ ...fields, schema, position });
+  const message = fields.message.replaceAll(`"${fields.constraint}"`, `"${constraint}"`);
+  return new PgError({ ...fields, schema, constraint, message, position });
 }
