@@ -8,6 +8,7 @@ import type { PlannedStatement } from "./planned-statement.ts";
 import type { Session } from "./session.ts";
 import { runCopy } from "./statements/copy.ts";
 import { runClose, runDeclare, runFetch } from "./statements/cursor.ts";
+import { isDefinition, runDefinition } from "./statements/ddl.ts";
 import { runDeallocate, runExecute, runPrepare } from "./statements/prepare.ts";
 import { runSet } from "./statements/set.ts";
 import { runTransactionStatement } from "./statements/transaction.ts";
@@ -46,7 +47,7 @@ export async function runStatement(session: Session, planned: PlannedStatement, 
     if (plan.changesSettings) await session.reported.takeOver();
     return outcome;
   }
-  const handler = HANDLERS.get(planned.tag);
+  const handler = HANDLERS.get(planned.tag) ?? (isDefinition(planned) ? runDefinition : undefined);
   if (handler === undefined) throw refusal("statement-kind", `The statement is a ${planned.tag}.`);
   return handler(session, planned, run);
 }

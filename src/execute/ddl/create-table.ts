@@ -44,12 +44,20 @@ export async function createdRelation(
 }
 
 /** Decides where the rows of a new, empty table lie, and makes it there. */
-export async function placeTable(ddl: DdlStatement, oid: number, clause: DistributionClause | undefined): Promise<Relation> {
+export async function placeTable(
+  ddl: DdlStatement,
+  oid: number,
+  clause: DistributionClause | undefined,
+): Promise<Relation> {
   const table = await readTableDefinition(await ddl.gate("catalog"), oid);
   return placeDefinition(ddl, table, await distributionSpec(ddl, clause, table));
 }
 
-export async function placeDefinition(ddl: DdlStatement, table: TableDefinition, wanted: WantedDistribution): Promise<Relation> {
+export async function placeDefinition(
+  ddl: DdlStatement,
+  table: TableDefinition,
+  wanted: WantedDistribution,
+): Promise<Relation> {
   await recordDistribution(await ddl.gate("catalog"), table.oid, wanted.spec, wanted.colocateWith);
   const snapshot = await ddl.reload();
   const relation = snapshot.relationsByOid.get(table.oid)!;
@@ -64,17 +72,29 @@ export function nodesWithTable(ddl: DdlStatement, distribution: Distribution): r
   return distribution.kind === "single" ? [distribution.node] : ddl.dataNodes;
 }
 
-export function isSharded(distribution: Distribution): distribution is Extract<Distribution, { columns: readonly string[] }> {
+export function isSharded(
+  distribution: Distribution,
+): distribution is Extract<Distribution, { columns: readonly string[] }> {
   return "columns" in distribution;
 }
 
 /** Names of the table's partitions on a node, quoted; of the table itself where it has none. */
-export function partsOnNode(table: { schema: string; name: string }, distribution: Distribution, node: string): readonly string[] {
+export function partsOnNode(
+  table: { schema: string; name: string },
+  distribution: Distribution,
+  node: string,
+): readonly string[] {
   if (!isSharded(distribution)) return [quoteQualified(table.schema, table.name)];
-  return shardsOnNode(distribution, node).map(({ ordinal }) => quoteQualified(shardSchema(table.schema, ordinal), table.name));
+  return shardsOnNode(distribution, node).map(({ ordinal }) =>
+    quoteQualified(shardSchema(table.schema, ordinal), table.name),
+  );
 }
 
-async function makeOnDataNodes(ddl: DdlStatement, table: TableDefinition, distribution: Distribution): Promise<void> {
+async function makeOnDataNodes(
+  ddl: DdlStatement,
+  table: TableDefinition,
+  distribution: Distribution,
+): Promise<void> {
   const nodes = nodesWithTable(ddl, distribution);
   const statements = tableStatements(table, distribution);
   if (!isSharded(distribution)) {
@@ -82,7 +102,8 @@ async function makeOnDataNodes(ddl: DdlStatement, table: TableDefinition, distri
     await ddl.derived(nodes, () => [...statements.table, ...statements.storage(name), ...statements.rest]);
     return;
   }
-  if (Buffer.byteLength(table.schema) > SCHEMA_BYTES_MAX) throw refusal("shard-schema-name", `Schema "${table.schema}".`);
+  if (Buffer.byteLength(table.schema) > SCHEMA_BYTES_MAX)
+    throw refusal("shard-schema-name", `Schema "${table.schema}".`);
   await ddl.derived(nodes, () => statements.table);
   // The table is empty and has no expression of the user's that would be evaluated here: nothing runs as Pleiad's role.
   await ddl.throughGate(nodes, (node) => [

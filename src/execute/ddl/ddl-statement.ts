@@ -34,14 +34,18 @@ export interface DdlContext {
   /** Bind parameters over a connection. */
   queryOver(connection: BackendConnection): Query;
   searchPath(): Promise<readonly string[]>;
-  /** The catalog has changed in this transaction: gives it as it is now. */
-  reload(): Promise<Snapshot>;
+  /** The catalog has changed in this transaction. */
+  catalogChanged(): void;
+  /** The catalog as it is now. */
+  loadSnapshot(): Promise<Snapshot>;
   /** The catalog has changed outside any transaction of this session. */
   invalidate(): void;
   /** Closes idle connections to a database, and forgets its catalog. */
   leaveDatabase(database: string): void;
   /** What a server keeps of a password, so that the password itself goes nowhere. */
   passwordVerifier(password: string): Promise<string>;
+  /** Runs a part of the work in a transaction of its own, for a statement that as a whole cannot be one. */
+  inTransaction<T>(work: () => Promise<T>): Promise<T>;
   /** Runs INSERT … SELECT (or another statement of Pleiad's making) as if the client had sent it, without an answer; gives its tag. */
   runStatement(sql: string): Promise<string>;
 }
@@ -86,7 +90,10 @@ export class DdlStatement {
   }
 
   /** The relation that a name means before the statement. */
-  async find(name: { readonly schemaname?: string; readonly relname?: string }): Promise<Relation | undefined> {
+  async find(name: {
+    readonly schemaname?: string;
+    readonly relname?: string;
+  }): Promise<Relation | undefined> {
     return findRelation(this.before, await this.context.searchPath(), name.schemaname, name.relname ?? "");
   }
 
@@ -99,7 +106,10 @@ export class DdlStatement {
   }
 
   /** Runs the client's text with these changes on several servers at once. */
-  async onNodes(nodes: readonly string[], splicesOf: (node: string) => readonly Splice[] | undefined = () => []): Promise<void> {
+  async onNodes(
+    nodes: readonly string[],
+    splicesOf: (node: string) => readonly Splice[] | undefined = () => [],
+  ): Promise<void> {
     await this.everywhere(nodes, async (node) => {
       const splices = splicesOf(node);
       if (splices === undefined) return;
@@ -117,14 +127,25 @@ export class DdlStatement {
       if (statements.length === 0) return;
       const connection = await this.connection(node);
       const path = this.context.execution.transaction.settings.get("search_path");
-      const back = path === undefined ? "SET LOCAL search_path TO DEFAULT" : `SELECT set_config('search_path', ${quoteLiteral(path)}, true)`;
-      const sql = ["SET LOCAL search_path = pg_catalog, pg_temp", "SET LOCAL check_function_bodies = off", ...statements, back].join(";\n");
+      const back =
+        path === undefined
+          ? "SET LOCAL search_path TO DEFAULT"
+          : `SELECT set_config('search_path', ${quoteLiteral(path)}, true)`;
+      const sql = [
+        "SET LOCAL search_path = pg_catalog, pg_temp",
+        "SET LOCAL check_function_bodies = off",
+        ...statements,
+        back,
+      ].join(";\n");
       await this.run(connection, Buffer.from(sql), undefined, false);
     });
   }
 
   /** Runs statements as Pleiad's own role, in the client's transaction. They must not make the server evaluate anything of the user's. */
-  async throughGate(nodes: readonly string[], statementsOf: (node: string) => readonly string[]): Promise<void> {
+  async throughGate(
+    nodes: readonly string[],
+    statementsOf: (node: string) => readonly string[],
+  ): Promise<void> {
     await this.everywhere(nodes, async (node) => {
       const statements = statementsOf(node);
       if (statements.length > 0) await (await this.gate(node))(statements.join(";\n"));
@@ -142,10 +163,47 @@ export class DdlStatement {
     return this.context.queryOver(await this.connection(node));
   }
 
-  /** The metadata is as it should be: the catalog as it is now. */
-  async reload(): Promise<Snapshot> {
+  /** Plans made before this statement are not used any more. */
+  async changed(): Promise<void> {
     await bumpVersion(await this.gate("catalog"));
-    return this.context.reload();
+    this.context.catalogChanged();
+  }
+
+  /** The same; gives the catalog as it is now. */
+  async reload(): Promise<Snapshot> {
+    await this.changed();
+    return this.context.loadSnapshot();
+  }
+
+  inTransaction<T>(work: () => Promise<T>): Promise<T> {
+    return this.context.inTransaction(work);
+  }
+
+  /** Runs the client's text on a server outside of any transaction. */
+  async apart(node: string, splices: readonly Splice[], toClient: boolean): Promise<string> {
+    const ran = await this.onLease(node, (connection) =>
+      this.run(connection, applySplices(this.statement.text, splices), splices, toClient),
+    );
+    if (toClient) this.ran = ran;
+    return ran.tag;
+  }
+
+  /** Runs statements of Pleiad's making, each by itself, under the client's role and outside of any transaction. */
+  async sqlApart(node: string, statements: readonly string[]): Promise<void> {
+    await this.onLease(node, async (connection) => {
+      for (const sql of statements) await this.run(connection, Buffer.from(sql), undefined, false);
+    });
+  }
+
+  private async onLease<T>(node: string, work: (connection: BackendConnection) => Promise<T>): Promise<T> {
+    const lease = await this.context.execution.transaction.leaseApart(node);
+    try {
+      if (lease.prelude !== undefined) await lease.prelude;
+      if (lease.preludeError !== undefined) throw lease.preludeError;
+      return await work(lease.connection);
+    } finally {
+      lease.release();
+    }
   }
 
   /** The server's connection in the client's transaction. */
@@ -164,7 +222,12 @@ export class DdlStatement {
   }
 
   /** Splices undefined: a text that the client did not write; positions in it mean nothing to it. */
-  run(connection: BackendConnection, text: Buffer, splices: readonly Splice[] | undefined, toClient: boolean): Promise<Ran> {
+  run(
+    connection: BackendConnection,
+    text: Buffer,
+    splices: readonly Splice[] | undefined,
+    toClient: boolean,
+  ): Promise<Ran> {
     const { execution } = this.context;
     const notices: string[] = [];
     let tag = "";
@@ -174,7 +237,8 @@ export class DdlStatement {
       connection.send(query(text), {
         frame: (type, buffer, start, end) => {
           if (type === Backend.commandComplete) tag = readCommandTag(buffer, start, end);
-          else if (type === Backend.errorResponse) error ??= new PgError(parseErrorFields(buffer, start + 5, end));
+          else if (type === Backend.errorResponse)
+            error ??= new PgError(parseErrorFields(buffer, start + 5, end));
           else if (type === Backend.noticeResponse) {
             notices.push(parseErrorFields(buffer, start + 5, end).code);
             if (toClient) execution.output.append(buffer, start, end);
@@ -183,7 +247,10 @@ export class DdlStatement {
         ready: () => {
           execution.running.delete(connection);
           if (error === undefined) resolve({ tag, notices });
-          else reject(splices === undefined ? withoutPosition(error) : clientError(error, this.statement, splices));
+          else
+            reject(
+              splices === undefined ? withoutPosition(error) : clientError(error, this.statement, splices),
+            );
         },
         lost: (lost) => {
           execution.running.delete(connection);

@@ -27,14 +27,18 @@ export async function distributionSpec(
   switch (by.kind) {
     case "single": {
       const beside = companion?.distribution?.kind === "single" ? companion.distribution.node : undefined;
-      return { spec: { kind: "single", node: by.node ?? beside ?? nodeOfReferences(table, ddl.before) }, colocateWith: undefined };
+      return {
+        spec: { kind: "single", node: by.node ?? beside ?? nodeOfReferences(table, ddl.before) },
+        colocateWith: undefined,
+      };
     }
     case "replicated":
     case "random":
       return { spec: by, colocateWith: undefined };
     case "hash": {
       checkColumns(table, by.columns);
-      const beside = companion?.distribution?.kind === "hash" ? companion.distribution.placements.length : undefined;
+      const beside =
+        companion?.distribution?.kind === "hash" ? companion.distribution.placements.length : undefined;
       return { spec: { ...by, shards: clause?.shards ?? beside ?? ddl.context.defaultShards }, colocateWith };
     }
     case "range": {
@@ -72,20 +76,26 @@ export async function distributionSpec(
   }
 }
 
-async function colocationTarget(ddl: DdlStatement, clause: DistributionClause | undefined): Promise<Relation | undefined> {
+async function colocationTarget(
+  ddl: DdlStatement,
+  clause: DistributionClause | undefined,
+): Promise<Relation | undefined> {
   const wanted = clause?.colocateWith;
   if (wanted === undefined || wanted === "none") return undefined;
   const [schema, name] = wanted.length > 1 ? [wanted.at(-2), wanted.at(-1)!] : [undefined, wanted[0]!];
   const relation = findRelation(ddl.before, await ddl.context.searchPath(), schema, name);
-  if (relation?.distribution === undefined) throw pgError("42P01", `table "${wanted.join(".")}" named in COLOCATE WITH does not exist`);
+  if (relation?.distribution === undefined)
+    throw pgError("42P01", `table "${wanted.join(".")}" named in COLOCATE WITH does not exist`);
   return relation;
 }
 
 function checkColumns(table: TableDefinition, columns: readonly string[]): void {
   for (const [i, name] of columns.entries()) {
     const column = table.columns.find((c) => c.name === name);
-    if (column === undefined) throw pgError("42703", `column "${name}" named in the distribution clause does not exist`);
-    if (columns.indexOf(name) !== i) throw pgError("42701", `column "${name}" appears more than once in the distribution clause`);
+    if (column === undefined)
+      throw pgError("42703", `column "${name}" named in the distribution clause does not exist`);
+    if (columns.indexOf(name) !== i)
+      throw pgError("42701", `column "${name}" appears more than once in the distribution clause`);
     if (column.generated !== "") throw refusal("generated-key", `Column "${name}" of table "${table.name}".`);
   }
 }
@@ -109,7 +119,11 @@ async function sliceTypes(
 }
 
 /** A value as its type prints it, whatever DateStyle says. */
-async function printed(query: Query, written: string, type: { name: string; time: boolean }): Promise<string | null> {
+async function printed(
+  query: Query,
+  written: string,
+  type: { name: string; time: boolean },
+): Promise<string | null> {
   const text = `SELECT (${written})::${type.name}`;
   if (parseStatements(text).length !== 1) throw pgError("42601", `invalid value in a slice: ${written}`);
   const value = `(${written})::${type.name}`;

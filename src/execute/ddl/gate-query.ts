@@ -34,7 +34,10 @@ function inlineValues(sql: string, values: readonly (string | null)[]): string {
 function givesRows(sql: string): boolean {
   const statements = parseStatements(sql);
   if (statements.length !== 1) return false;
-  const [type, fields] = Object.entries(statements[0]!.tree)[0] as [string, { returningClause?: unknown; returningList?: unknown }];
+  const [type, fields] = Object.entries(statements[0]!.tree)[0] as [
+    string,
+    { returningClause?: unknown; returningList?: unknown },
+  ];
   return type === "SelectStmt" || fields.returningClause !== undefined || fields.returningList !== undefined;
 }
 
