@@ -43,7 +43,7 @@ export const connectionFunctions = nameSet(`
 `);
 
 /** Sizes and statistics: the catalog node's own would be those of empty shells. */
-export const shellStatisticsFunctions = nameSet(`
+const shellStatisticsFunctions = nameSet(`
   pg_relation_size pg_table_size pg_indexes_size pg_total_relation_size pg_database_size pg_tablespace_size
   pg_relation_filenode pg_relation_filepath pg_filenode_relation pg_lock_status pg_prepared_statement pg_cursor pg_prepared_xact
 `);

@@ -62,6 +62,7 @@ export function findCatalogUse(
   for (const { node } of tree.functionCalls) {
     const path = names(node.funcname) ?? [];
     const last = path.at(-1) ?? "";
+    needed ||= path.length > 1 && (path[0] === "pleiad" || path[0] === "information_schema");
     const inExtension = /^(?:crosstab|connectby|dblink|xpath_table)/.test(last);
     const name = builtInName(path) ?? (inExtension ? last : undefined);
     if (name === undefined) continue;

@@ -34,7 +34,7 @@ function sameAsColumn(typeOid: number, column: Column): boolean {
 const typesByName: Readonly<Record<string, number>> = { ...typeOids, numeric };
 
 /** The OID of a built-in type written without modifiers; undefined for all others. `array`: the element type of type[]. */
-export function builtInType(type: TypeName | undefined, array = false): number | undefined {
+function builtInType(type: TypeName | undefined, array = false): number | undefined {
   const path = names(type?.names);
   if (type === undefined || path === undefined || (type.typmods?.length ?? 0) > 0 || type.setof === true)
     return undefined;

@@ -5,11 +5,9 @@
  * works there most of the time: divisions, casts of columns and user code are left alone.
  */
 import type { A_Expr, ColumnRef, Node, TypeName } from "@pgsql/types";
-import type { KeyValue } from "../catalog/shard-filter.ts";
 import type { Column } from "../catalog/snapshot.ts";
 import { quoteIdentifier, quoteLiteral } from "../sql/quote.ts";
 import { names } from "../sql/walk.ts";
-import type { Fact } from "./constraint.ts";
 import type { ShipFilter } from "./plan.ts";
 
 export interface FilterSqlContext {
@@ -25,53 +23,6 @@ export function filterSql(node: Node, columns: Columns, context: FilterSqlContex
   const writer = new Writer(columns, context);
   const sql = writer.condition(node);
   return sql === undefined ? undefined : { sql, parameters: [...writer.parameters] };
-}
-
-/** Can the condition not be true when the columns in it are NULL? Asked only of conditions that filterSql accepts. */
-export function isStrict(node: Node): boolean {
-  const isColumn = (n: Node | undefined): boolean => n !== undefined && "ColumnRef" in n;
-  if ("A_Expr" in node) {
-    const { kind, lexpr, rexpr } = node.A_Expr;
-    // NULL can pass IS DISTINCT FROM, and <> ALL ('{}').
-    if (kind === "AEXPR_DISTINCT" || kind === "AEXPR_NOT_DISTINCT" || kind === "AEXPR_OP_ALL") return false;
-    return isColumn(lexpr) || isColumn(rexpr);
-  }
-  if ("NullTest" in node) return node.NullTest.nulltesttype === "IS_NOT_NULL" && isColumn(node.NullTest.arg);
-  if ("BoolExpr" in node && node.BoolExpr.boolop === "OR_EXPR")
-    return (node.BoolExpr.args ?? []).every(isStrict);
-  if ("BoolExpr" in node && node.BoolExpr.boolop === "AND_EXPR")
-    return (node.BoolExpr.args ?? []).some(isStrict);
-  return isColumn(node);
-}
-
-/** A fact about a column as a condition. */
-export function factSql(fact: Fact, column: Column): ShipFilter {
-  const values = fact.kind === "in" ? fact.values : fact.kind === "between" ? [fact.lower, fact.upper] : [];
-  const parameters = values.flatMap((v) => (v?.from === "parameter" ? [v.number] : []));
-  if (fact.kind === "any of array") parameters.push(fact.parameter);
-  return { sql: `(${factCondition(fact, quoteIdentifier(column.name))})`, parameters };
-}
-
-function factCondition(fact: Fact, name: string): string {
-  switch (fact.kind) {
-    case "any of array":
-      return `${name} = ANY ($${fact.parameter})`;
-    case "between": {
-      const parts = [];
-      if (fact.lower !== undefined) parts.push(`${name} >= ${valueSql(fact.lower)}`);
-      if (fact.upper !== undefined) parts.push(`${name} <= ${valueSql(fact.upper)}`);
-      return parts.join(" AND ");
-    }
-    case "in":
-      if (fact.values.length === 0) return "false";
-      if (fact.values.length === 1) return `${name} = ${valueSql(fact.values[0]!)}`;
-      return `${name} IN (${fact.values.map(valueSql).join(", ")})`;
-  }
-}
-
-function valueSql(value: KeyValue): string {
-  if (value.from === "parameter") return `$${value.number}`;
-  return value.text === null ? "NULL" : quoteLiteral(value.text);
 }
 
 const comparisons = new Set(["=", "<>", "!=", "<", "<=", ">", ">="]);

@@ -68,7 +68,7 @@ export const systemColumns: ReadonlySet<string> = new Set([
 ]);
 
 /** Every column of the occurrence, when its row is used as one or a star or alias list shows them all. */
-export function needsAllColumns(tree: QueryTree, occurrence: Occurrence): boolean {
+function needsAllColumns(tree: QueryTree, occurrence: Occurrence): boolean {
   const { wholeRows, starred } = mentioned(tree);
   return (
     tree.natural ||

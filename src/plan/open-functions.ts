@@ -50,6 +50,8 @@ export function openFunctions(tree: QueryTree, context: CallContext): OpenedFunc
   return opener.result();
 }
 
+const systemSchemas = new Set(["pg_catalog", "information_schema", "pleiad"]);
+
 const opened = new WeakMap<Snapshot, Map<string, OpenedBody>>();
 
 class Opener {
@@ -78,7 +80,12 @@ class Opener {
   }
 
   call(path: readonly string[]): void {
-    for (const routine of routinesNamed(path, this.context)) this.open(routine);
+    const routines = routinesNamed(path, this.context);
+    const schema = path.length > 1 ? path.at(-2)! : "pg_catalog";
+    // pg_temp.f(), or one that the snapshot does not hold yet.
+    if (routines.length === 0 && !systemSchemas.has(schema))
+      throw refusal("function-not-opened", `Function "${path.join(".")}".`);
+    for (const routine of routines) this.open(routine);
   }
 
   /** Every function of the user's own: which of them an operator or aggregate stands for is not known. */
@@ -92,6 +99,12 @@ class Opener {
   private open(routine: Routine): void {
     if (this.seen.has(routine.oid)) return;
     this.seen.add(routine.oid);
+    // Pleiad's own functions look at its metadata, on the catalog node.
+    if (routine.schema === "pleiad") {
+      this.readsCatalogs = true;
+      this.writesCatalogs = true;
+      return;
+    }
     if (routine.kind === "aggregate" || routine.kind === "window") {
       if (routine.extension === undefined) this.all();
       return;
@@ -114,6 +127,7 @@ class Opener {
     this.writesCatalogs ||= body.writesCatalogs;
     this.connectionFunction ??= body.connectionFunction;
     for (const call of body.calls) {
+      if (call[0] === "pg_temp") throw refusal("function-not-opened", name);
       for (const inner of routinesNamed(call, { ...this.context, searchPath })) this.open(inner);
     }
     if (body.userOperator) this.all();

@@ -15,7 +15,9 @@ import {
   type Term,
 } from "./constraint.ts";
 import type { ConstantContext } from "./constants.ts";
-import { factSql, filterSql, isStrict, type FilterSqlContext } from "./filter-sql.ts";
+import { factSql } from "./fact-sql.ts";
+import { filterSql, type FilterSqlContext } from "./filter-sql.ts";
+import { isStrict } from "./strict-condition.ts";
 import { joinsOf, restrictionAt, type Site } from "./join-path.ts";
 import type { ShipFilter } from "./plan.ts";
 import type { Block, FromItem, Join, Occurrence, Query, QueryTree } from "./query-tree.ts";

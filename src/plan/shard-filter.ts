@@ -89,7 +89,7 @@ export function union(filters: readonly ShardFilter[]): ShardFilter {
   return { kind: "union", of: some };
 }
 
-export function intersection(filters: readonly ShardFilter[]): ShardFilter {
+function intersection(filters: readonly ShardFilter[]): ShardFilter {
   const some = filters.filter((f) => f.kind !== "all");
   if (some.length === 0) return all;
   if (some.some((f) => f.kind === "none")) return { kind: "none" };

@@ -65,8 +65,8 @@ export interface InsertPlan extends Write {
 }
 
 export interface InsertRows {
-  /** Where the column list is to be put or extended. */
-  readonly columnList: { readonly start: number; readonly end: number } | undefined;
+  /** The column list, or the empty range where one may be put. */
+  readonly columnList: { readonly start: number; readonly end: number };
   /** DEFAULT VALUES, to be replaced by a list; undefined for VALUES. */
   readonly defaultValues: { readonly start: number; readonly end: number } | undefined;
   readonly rows: readonly InsertRow[];

@@ -48,7 +48,7 @@ function isIdentifierPart(b: number): boolean {
 const operatorBytes = new Set(Buffer.from("~!@#^&|`?+-*/%<>="));
 
 /** Skips white space and comments (block comments nest). */
-export function skipSpace(text: Buffer, from: number): number {
+function skipSpace(text: Buffer, from: number): number {
   let i = from;
   for (;;) {
     const b = text[i];
