@@ -6,14 +6,8 @@
 import type { BackendConnection } from "../../backend/backend-connection.ts";
 import { combine, remainderOf, type Hash64 } from "../../catalog/hash/lookup3.ts";
 import { keyColumns } from "../../catalog/placement.ts";
-import {
-  DEFAULT_SLICE,
-  MAXVALUE,
-  type Column,
-  type ListDistribution,
-  type RangeDistribution,
-  type Relation,
-} from "../../catalog/snapshot.ts";
+import { shardExpression } from "../../catalog/shard-expression.ts";
+import type { Column, Relation } from "../../catalog/snapshot.ts";
 import { PgError } from "../../errors/pg-error.ts";
 import { readDataRow } from "../../protocol/backend-messages.ts";
 import { parseErrorFields } from "../../protocol/error-response.ts";
@@ -23,7 +17,7 @@ import { quoteLiteral } from "../../sql/quote.ts";
 import { binaryArray } from "./binary-array.ts";
 import type { Sharded } from "./shard-router.ts";
 
-/** HASH_PARTITION_SEED as a bigint. */
+/** HASH_PARTITION_SEED as a bigint. (satisfies_hash_partition() would need the partitioned table, which only the data nodes have: they are busy with the COPY.) */
 const SEED = "8816678312871386365";
 const BYTEA = 17;
 
@@ -49,8 +43,7 @@ export class ShardOracle {
   /** The shard of each key; undefined where none takes it. */
   async shards(keys: readonly AskedKey[]): Promise<(number | undefined)[]> {
     const distribution = this.relation.distribution as Sharded;
-    const sql = (this.sql ??=
-      distribution.kind === "hash" ? await this.hashSql() : this.sliceSql(distribution));
+    const sql = (this.sql ??= distribution.kind === "hash" ? await this.hashSql() : this.sliceSql());
     const parameters = this.columns.map((column, i) =>
       binaryArray(
         this.binary ? column.typeOid : BYTEA,
@@ -102,41 +95,9 @@ export class ShardOracle {
     return name.includes(".") ? name : `pg_catalog.${name}`;
   }
 
-  private sliceSql(distribution: RangeDistribution | ListDistribution): string {
-    const arms = distribution.kind === "range" ? this.rangeArms(distribution) : this.listArms(distribution);
-    return `SELECT CASE ${arms.join(" ")} END FROM ${this.valuesSql()} ORDER BY n`;
-  }
-
-  private literal(i: number, value: string): string {
-    return `${quoteLiteral(value)}::${this.columns[i]!.typeName}`;
-  }
-
-  /** MAXVALUE is above every value: then the columns before it decide, equal ones included. */
-  private rangeArms(distribution: RangeDistribution): string[] {
-    const notNull = this.columns.map((_, i) => `v${i + 1} IS NOT NULL`).join(" AND ");
-    return distribution.slices.map(({ ordinal, lessThan }) => {
-      const open = lessThan.indexOf(MAXVALUE);
-      const bounds = (open < 0 ? lessThan : lessThan.slice(0, open)) as readonly string[];
-      if (bounds.length === 0) return `WHEN ${notNull} THEN ${ordinal}`;
-      const left = bounds.map((_, i) => `v${i + 1}`).join(", ");
-      const right = bounds.map((bound, i) => this.literal(i, bound)).join(", ");
-      return `WHEN ${notNull} AND (${left}) ${open < 0 ? "<" : "<="} (${right}) THEN ${ordinal}`;
-    });
-  }
-
-  private listArms(distribution: ListDistribution): string[] {
-    const arms: string[] = [];
-    let rest = "";
-    for (const { ordinal, values } of distribution.slices) {
-      if (values === DEFAULT_SLICE) rest = `ELSE ${ordinal}`;
-      else
-        for (const value of values)
-          arms.push(
-            `WHEN ${value === null ? "v1 IS NULL" : `v1 = ${this.literal(0, value)}`} THEN ${ordinal}`,
-          );
-    }
-    if (arms.length === 0) arms.push("WHEN false THEN NULL");
-    return rest === "" ? arms : [...arms, rest];
+  private sliceSql(): string {
+    const values = this.columns.map((_, i) => `v${i + 1}`);
+    return `SELECT ${shardExpression(this.relation, values)} FROM ${this.valuesSql()} ORDER BY n`;
   }
 
   private query(sql: string, parameters: readonly Buffer[]): Promise<(string | null)[][]> {

@@ -34,8 +34,22 @@ function rank({ error, line }: LineError): number {
   return error.code === "57014" || error.code.startsWith("08") ? Number.MAX_VALUE : Number.MAX_SAFE_INTEGER;
 }
 
-/** Adds the place to an error that Pleiad itself found in the data. */
-export function atLine(error: PgError, table: string, line: number): PgError {
-  if (error.fields.where !== undefined) return error;
-  return new PgError({ ...error.fields, where: `COPY ${table}, line ${line}` });
+/** MAX_COPY_DATA_DISPLAY of PostgreSQL. */
+const SHOWN_BYTES_MAX = 100;
+
+/** The context of an error that Pleiad itself found in the data, in PostgreSQL's words. */
+export function whereOf(table: string, line: number, content?: Buffer): string {
+  const where = `COPY ${table}, line ${line}`;
+  if (content === undefined) return where;
+  if (content.length <= SHOWN_BYTES_MAX) return `${where}: "${content.toString()}"`;
+  let end = SHOWN_BYTES_MAX;
+  while ((content[end]! & 0xc0) === 0x80) end--;
+  return `${where}: "${content.toString("utf8", 0, end)}..."`;
+}
+
+/** The same for an error that does not know its place yet. */
+export function atLine(error: PgError, table: string, line: number): LineError {
+  const found = CONTEXT.exec(error.fields.where ?? "");
+  if (found !== null) return { error, line: Number(found[2]) };
+  return { error: new PgError({ ...error.fields, where: whereOf(table, line) }), line };
 }

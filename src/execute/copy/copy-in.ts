@@ -17,9 +17,9 @@ import type { ExecutionContext, Run } from "../run.ts";
 import { binaryIsPortable } from "../ship-table.ts";
 import { ShardOracle } from "./ask-shards.ts";
 import { clientGone, failedByClient, unexpectedMessage, type CopySource } from "./client-data.ts";
-import { atLine, firstInOrder, inClientLines } from "./client-line.ts";
+import { atLine, firstInOrder, inClientLines, type LineError } from "./client-line.ts";
 import { readCopyFormat, type CopyFormat } from "./copy-format.ts";
-import { columnsNotForMarker, columnsToAppend, evaluateDefaults } from "./default-values.ts";
+import { evaluatedOnCatalog, evaluateDefaults, type DefaultCircumstances } from "./default-values.ts";
 import { CsvSplitter } from "./line-splitter-csv.ts";
 import { TextSplitter } from "./line-splitter-text.ts";
 import { NodeCopy } from "./node-copy.ts";
@@ -50,6 +50,7 @@ export class CopyIn {
   private splices: Splice[] = [];
   private catalogLease: Lease | undefined;
   private flow: RecordFlow | undefined;
+  private dataError: LineError | undefined;
 
   /** `columns` are the named ones, or all that are not generated. */
   constructor(
@@ -74,13 +75,11 @@ export class CopyIn {
   async run(run: Run): Promise<number> {
     const { context, relation, format, columns } = this;
     const distribution = relation.distribution!;
-    const appended = await columnsToAppend(
-      () => this.catalogConnection(false),
-      relation,
-      new Set(columns.map((c) => c.name)),
-    );
+    const given = new Set(columns.map((column) => column.name));
+    const omitted = relation.columns.filter((column) => !given.has(column.name));
+    const appended = evaluatedOnCatalog(relation, omitted, this.defaultCircumstances());
     const splits = isSharded(distribution) || distribution.kind === "random" || appended.length > 0;
-    if (splits) await this.refuseWhatCannotBeSplit();
+    if (splits) this.refuseWhatCannotBeSplit();
     const names = nodesOf(distribution, context.snapshot().dataNodes);
     try {
       this.splices = this.nodeSplices(appended);
@@ -93,7 +92,7 @@ export class CopyIn {
       await this.takeAll();
       for (const node of this.nodes) node.finish();
       await Promise.all(this.nodes.map((node) => node.done));
-      this.throwNodeErrors();
+      this.throwErrors();
       this.markWriters();
     } catch (error) {
       await this.abort();
@@ -106,7 +105,7 @@ export class CopyIn {
       : this.nodes.reduce((sum, node) => sum + node.rows, 0);
   }
 
-  private async refuseWhatCannotBeSplit(): Promise<void> {
+  private refuseWhatCannotBeSplit(): void {
     const { format, columns, relation } = this;
     if (format.ignoresErrors) throw refusal("copy-on-error-ignore");
     if (UNSAFE_ENCODINGS.test(this.encoding.toLowerCase().replace(/[^a-z0-9]/g, "")))
@@ -121,10 +120,20 @@ export class CopyIn {
         );
     }
     if (format.defaultMarker !== undefined) {
-      const [column] = await columnsNotForMarker(() => this.catalogConnection(false), relation, columns);
+      const [column] = evaluatedOnCatalog(relation, columns, this.defaultCircumstances());
       if (column !== undefined)
         throw refusal("copy-default-marker", `Column ${quoteIdentifier(column.name)}.`);
     }
+  }
+
+  private defaultCircumstances(): DefaultCircumstances {
+    const { context, relation } = this;
+    const kind = relation.distribution!.kind;
+    return {
+      snapshot: context.snapshot(),
+      replicated: kind === "replicated",
+      sharesTime: kind !== "single" || context.transaction.kind === "explicit",
+    };
   }
 
   /** The session's part on the catalog node: where sequences live, and which has the transaction's time. */
@@ -183,7 +192,7 @@ export class CopyIn {
     await Promise.all(this.nodes.map((node) => node.opened));
     if (this.nodes.some((node) => node.error !== undefined)) {
       await this.abort();
-      this.throwNodeErrors();
+      this.throwErrors();
     }
   }
 
@@ -232,7 +241,7 @@ export class CopyIn {
             evaluate: async (rows) =>
               evaluateDefaults(await this.catalogConnection(true), appended, rows, binary),
           };
-    const flow = new RecordFlow(this.nodes, format, columns.length, routing, appending);
+    const flow = new RecordFlow(this.nodes, format, relation.name, columns.length, routing, appending);
     flow.useSplitter(this.makeSplitter(ordinals, appending !== undefined, flow));
     return flow;
   }
@@ -249,34 +258,47 @@ export class CopyIn {
     return new CsvSplitter(format, ordinals, keys, countsFields, flow);
   }
 
-  /** Reads the client's messages until it says that it is done. */
+  /** Reads the client's messages until it says that it is done, or until something is wrong with its data. */
   private async takeAll(): Promise<void> {
-    const { flow, nodes, source } = this;
-    const failed = (): boolean => this.nodes.some((node) => node.error !== undefined);
-    try {
-      for (;;) {
-        const taken = source.take();
-        const message = taken instanceof Promise ? await taken : taken;
-        if (failed()) return;
-        if (message === undefined) throw clientGone();
-        const { type, buffer, start, end } = message;
-        if (type === Frontend.copyData) {
-          if (flow === undefined) await this.pass(buffer, start - 5, end);
-          else if (!flow.ended && flow.push(buffer, start, end)) await flow.split(false);
-        } else if (type === Frontend.copyDone) {
-          if (flow !== undefined) await flow.split(true);
-          return;
-        } else if (type === Frontend.copyFail) {
-          throw failedByClient(buffer.toString("utf8", start, Math.max(start, end - 1)));
-        } else if (type !== Frontend.flush && type !== Frontend.sync) {
-          throw unexpectedMessage(type);
-        }
+    const { flow, source } = this;
+    for (;;) {
+      const taken = source.take();
+      const message = taken instanceof Promise ? await taken : taken;
+      if (this.dataError !== undefined || this.nodes.some((node) => node.error !== undefined)) return;
+      if (message === undefined) throw clientGone();
+      const { type, buffer, start, end } = message;
+      if (type === Frontend.copyData) {
+        if (flow === undefined) await this.pass(buffer, start - 5, end);
+        else if (!flow.ended && flow.push(buffer, start, end)) await this.split(flow, false);
+      } else if (type === Frontend.copyDone) {
+        if (flow !== undefined) await this.split(flow, true);
+        return;
+      } else if (type === Frontend.copyFail) {
+        return this.failByClient(buffer.toString("utf8", start, Math.max(start, end - 1)));
+      } else if (type !== Frontend.flush && type !== Frontend.sync) {
+        throw unexpectedMessage(type);
       }
+    }
+  }
+
+  /** Wrong data end the COPY, but a node may still find an error in an earlier line, which then is the one to report. */
+  private async split(flow: RecordFlow, last: boolean): Promise<void> {
+    try {
+      await flow.split(last);
     } catch (error) {
-      if (flow !== undefined && error instanceof PgError) throw atLine(error, this.relation.name, flow.line);
-      throw error;
-    } finally {
-      if (flow === undefined) for (const node of nodes) node.flushPassed();
+      if (!(error instanceof PgError)) throw error;
+      this.dataError = atLine(error, this.relation.name, flow.line);
+    }
+  }
+
+  private async failByClient(reason: string): Promise<void> {
+    const { flow } = this;
+    if (flow !== undefined) {
+      await this.split(flow, false);
+      this.dataError ??= atLine(failedByClient(reason), this.relation.name, flow.line);
+    } else {
+      // The node that read the lines says which it was at.
+      for (const node of this.nodes) node.abort(reason);
     }
   }
 
@@ -287,12 +309,13 @@ export class CopyIn {
     }
   }
 
-  /** Of the nodes' errors the first in the order of the client's lines. */
-  private throwNodeErrors(): void {
-    const errors = this.nodes.flatMap(({ error, lines }) => {
+  /** Of all errors the first in the order of the client's lines. */
+  private throwErrors(): void {
+    const errors: LineError[] = this.nodes.flatMap(({ error, lines }) => {
       if (error === undefined) return [];
       return [this.flow === undefined ? { error, line: undefined } : inClientLines(error, lines)];
     });
+    if (this.dataError !== undefined) errors.push(this.dataError);
     const first = firstInOrder(errors);
     if (first !== undefined) throw clientError(first, this.statement, this.splices);
   }

@@ -14,6 +14,8 @@ export interface DeferredRecord {
   readonly lineEnd: Buffer;
   readonly line: number;
   readonly lines: number;
+  /** It has all of its own fields; otherwise nothing is appended, and the node complains of the right one. */
+  readonly whole: boolean;
   /** Position of the node, when it is known. */
   node: number | undefined;
   /** The key's values where a server is to be asked. */

@@ -159,6 +159,7 @@ export class NodeCopy implements Receiver {
   /** Nothing of this COPY shall stay. */
   abort(reason: string): void {
     if (this.isDone || this.finishing) return;
+    this.flushPassed();
     this.finishing = true;
     this.lease.connection.write(copyFail(reason));
   }

@@ -5,6 +5,7 @@
 import type { Column } from "../../catalog/snapshot.ts";
 import { pgError } from "../../errors/pg-error.ts";
 import type { ShardOracle } from "./ask-shards.ts";
+import { whereOf } from "./client-line.ts";
 import type { CopyFormat } from "./copy-format.ts";
 import { DeferredRecords, keyValues, withAppended, type DeferredRecord } from "./deferred-records.ts";
 import type { NodeCopy } from "./node-copy.ts";
@@ -37,6 +38,7 @@ export class RecordFlow implements TupleHandler {
   private readonly nodes: readonly NodeCopy[];
   private readonly format: CopyFormat;
   private readonly columnCount: number;
+  private readonly table: string;
   private readonly routing: Routing;
   private readonly appending: Appending | undefined;
   private readonly deferred = new DeferredRecords();
@@ -51,12 +53,14 @@ export class RecordFlow implements TupleHandler {
   constructor(
     nodes: readonly NodeCopy[],
     format: CopyFormat,
+    table: string,
     columnCount: number,
     routing: Routing,
     appending: Appending | undefined,
   ) {
     this.nodes = nodes;
     this.format = format;
+    this.table = table;
     this.columnCount = columnCount;
     this.routing = routing;
     this.appending = appending;
@@ -85,7 +89,14 @@ export class RecordFlow implements TupleHandler {
 
   /** Splits what has been taken and sends it on; waits while a node is slow. */
   async split(last: boolean): Promise<void> {
-    const done = this.splitter.split(this.block, 0, this.used, last);
+    let done: number;
+    try {
+      done = this.splitter.split(this.block, 0, this.used, last);
+    } catch (error) {
+      // The records before the wrong one may hold an error, too, which comes first.
+      if (this.deferred.records.length > 0) await this.sendDeferred();
+      throw error;
+    }
     this.block.copyWithin(0, done, this.used);
     this.used -= done;
     // A block that a long record made large is not kept.
@@ -113,7 +124,7 @@ export class RecordFlow implements TupleHandler {
     }
     const { routing, splitter } = this;
     if (this.appending !== undefined && splitter.fields.count !== this.columnCount)
-      this.refuseCount(splitter.fields.count);
+      this.refuseMore(splitter.fields.count, block, start, contentEnd, line);
     if (this.appending === undefined) {
       // The last line of text may be without an end: it must be the last one of its node, too.
       const open = contentEnd === end && this.format.format !== "binary";
@@ -137,10 +148,16 @@ export class RecordFlow implements TupleHandler {
     else this.nodes[this.turn]!.add(block, start, end, line, lines);
   }
 
-  private refuseCount(count: number): void {
+  /** Behind the record's own fields stand the appended ones on the node, so it could not tell that there are too many. */
+  private refuseMore(count: number, block: Buffer, start: number, end: number, line: number): void {
     if (this.format.format === "binary")
-      throw pgError("22P04", `row field count is ${count}, expected ${this.columnCount}`);
-    if (count > this.columnCount) throw pgError("22P04", "extra data after last expected column");
+      throw pgError("22P04", `row field count is ${count}, expected ${this.columnCount}`, {
+        where: whereOf(this.table, line),
+      });
+    if (count > this.columnCount)
+      throw pgError("22P04", "extra data after last expected column", {
+        where: whereOf(this.table, line, block.subarray(start, end)),
+      });
   }
 
   private defer(
@@ -165,6 +182,7 @@ export class RecordFlow implements TupleHandler {
     this.deferred.add({
       content: Buffer.from(block.subarray(start, contentEnd)),
       lineEnd: Buffer.from(block.subarray(contentEnd, end)),
+      whole: this.appending === undefined || splitter.fields.count === this.columnCount,
       line,
       lines,
       node,
@@ -179,7 +197,7 @@ export class RecordFlow implements TupleHandler {
     if (routing.kind === "shard") await this.ask(routing, records, values);
     records.forEach((record, i) => {
       const bytes =
-        values === undefined
+        values === undefined || !record.whole
           ? Buffer.concat([record.content, record.lineEnd])
           : withAppended(record, values[i]!, this.format);
       if (routing.kind === "shard")
