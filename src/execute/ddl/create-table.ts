@@ -25,6 +25,8 @@ export async function createTable(ddl: DdlStatement): Promise<string> {
 
 export function refuseForms(create: CreateStmt): void {
   const what = `Table "${create.relation?.relname}".`;
+  if (create.relation?.relpersistence === "t" || create.relation?.schemaname === "pg_temp")
+    throw refusal("temporary-object", what);
   if (create.partspec !== undefined || create.partbound !== undefined) throw refusal("partition-by", what);
   if ((create.inhRelations ?? []).length > 0) throw refusal("inherits", what);
   if (create.tablespacename !== undefined) throw refusal("tablespace", what);

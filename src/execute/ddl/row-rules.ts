@@ -77,7 +77,8 @@ export async function definePolicy(ddl: DdlStatement): Promise<string> {
   const expressions = await (
     await ddl.gate("catalog")
   )(
-    `SELECT pg_get_expr(e, polrelid) FROM pg_policy, unnest(ARRAY[polqual, polwithcheck]) e WHERE polrelid = ${relation.oid} AND e IS NOT NULL`,
+    `SELECT pg_get_expr(polqual, polrelid) FROM pg_policy WHERE polrelid = ${relation.oid} AND polqual IS NOT NULL
+     UNION ALL SELECT pg_get_expr(polwithcheck, polrelid) FROM pg_policy WHERE polrelid = ${relation.oid} AND polwithcheck IS NOT NULL`,
   );
   for (const [expression] of expressions)
     judgeExpression(
