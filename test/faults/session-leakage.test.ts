@@ -1,0 +1,291 @@
+/**
+ * Many clients alternate on a pool of two backends per server: nobody ever sees what another one set, prepared, locked or
+ * was answered (S1, S2, S3, S9, X1, X2, X4). Every scenario also runs on a plain PostgreSQL and must look the same there.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { copyLines, runSql } from "../../bench/run-sql.ts";
+import { RandomSource } from "../oracle/random-source.ts";
+import type { Endpoint } from "../oracle/wire/connection.ts";
+import {
+  bind,
+  close,
+  describe as describeFrame,
+  execute,
+  flush,
+  parse,
+  query,
+  sync,
+} from "../oracle/wire/frames.ts";
+import { Client, leftBehind, startTestServers, summarise, type TestServers } from "./fault-servers.ts";
+
+let servers: TestServers;
+
+beforeAll(async () => {
+  servers = await startTestServers({ set: { "pool.per_node": "2" } });
+  for (const at of [servers.plain, servers.subject]) {
+    const clause = at === servers.subject ? servers.clause("DISTRIBUTE BY HASH (id)") : "";
+    await runSql(
+      at,
+      `CREATE TABLE stock (id int PRIMARY KEY, amount numeric(10,2), at timestamptz, body text)${clause}`,
+      "CREATE SCHEMA other",
+      "CREATE ROLE reader",
+      "GRANT SELECT (id, body) ON stock TO reader",
+    );
+    const lines = Array.from(
+      { length: 300 },
+      (_, id) => `${id}\t${id}.25\t2024-07-01 10:00:${id % 60}Z\tbody ${id}\n`,
+    );
+    await copyLines(at, "stock", lines);
+  }
+});
+
+afterAll(async () => {
+  await servers?.stop();
+});
+
+async function both(scenario: (at: Endpoint) => Promise<unknown>): Promise<void> {
+  const [plain, subject] = [await scenario(servers.plain), await scenario(servers.subject)];
+  expect(subject).toEqual(plain);
+}
+
+/** What one client does to its session, and the question whose answer shows it. */
+const STATES: readonly (readonly [string, string])[] = [
+  ["SET TimeZone = 'Asia/Tokyo'", "SELECT at FROM stock WHERE id = 5"],
+  ["SET TimeZone = 'Asia/Tokyo'", "SELECT max(at), current_setting('TimeZone') FROM stock"],
+  ["SET DateStyle = 'German, DMY'", "SELECT at FROM stock WHERE id = 5"],
+  ["SET IntervalStyle = 'iso_8601'", "SELECT max(at) - min(at) FROM stock"],
+  ["SET extra_float_digits = -5", "SELECT amount::float8 / 3 FROM stock WHERE id = 7"],
+  ["SET bytea_output = 'escape'", "SELECT body::bytea || '\\x00ff' FROM stock WHERE id = 7"],
+  ["SET search_path = other", "SELECT count(*) FROM stock"],
+  ["SET ROLE reader", "SELECT sum(amount) FROM stock"],
+  ["SET ROLE reader", "SELECT current_user, body FROM stock WHERE id = 3"],
+  ["SET statement_timeout = '20ms'", "SELECT pg_sleep(0.1) IS NULL"],
+  ["SET default_transaction_read_only = on", "UPDATE stock SET body = body WHERE id = 9"],
+  ["SET default_transaction_isolation = 'serializable'", "SHOW transaction_isolation"],
+  ["SET app.tenant = 'mine'", "SELECT current_setting('app.tenant', true) = 'mine', count(*) FROM stock"],
+  ["SET work_mem = '7MB'", "SELECT current_setting('work_mem') FROM stock WHERE id = 1"],
+  ["SET standard_conforming_strings = off", "SELECT 'a\\\\b', body FROM stock WHERE id = 4"],
+  ["SET client_min_messages = 'error'", "SHOW client_min_messages"],
+  ["SET array_nulls = off", "SELECT '{NULL}'::text[], body FROM stock WHERE id = 4"],
+  ["SET lock_timeout = '123ms'", "SHOW lock_timeout"],
+  ["SET application_name = 'somebody'", "SELECT current_setting('application_name') FROM stock WHERE id = 2"],
+  ["PREPARE p AS SELECT 'mine'", "EXECUTE p"],
+  ["CREATE TEMP TABLE scratch AS SELECT 1 AS a", "SELECT a FROM scratch"],
+  ["SELECT pg_advisory_lock(4711)", "SELECT pg_try_advisory_lock(4711)"],
+  ["SET SESSION AUTHORIZATION reader", "SELECT session_user, current_user"],
+  ["SET client_encoding = 'LATIN1'", "SHOW client_encoding"],
+];
+
+describe("one client's state is never another's (S1, X1)", () => {
+  for (const [change, question] of STATES) {
+    test(`${change}: ${question}`, () =>
+      both(async (at) => {
+        const clients = await Promise.all(Array.from({ length: 4 }, () => Client.connect(at)));
+        const [owner, ...others] = clients;
+        if (!owner) throw new Error("no client");
+        const seen: unknown[] = [(await owner.ask(change)).error?.sqlstate];
+        for (let round = 0; round < 3; round++) {
+          for (const client of [...others, owner]) {
+            const { rows, error } = await client.ask(question);
+            seen.push(error ? error.sqlstate : rows);
+          }
+          // All at once as well, so that backends change hands.
+          await Promise.all(others.map((client) => client.ask("SELECT count(*) FROM stock")));
+        }
+        await Promise.all(clients.map((client) => client.close()));
+        const next = await Client.connect(at);
+        const after = await next.ask(question);
+        await next.close();
+        return [...seen, after.error ? after.error.sqlstate : after.rows];
+      }));
+  }
+});
+
+test("equal statement names of several sessions never meet (S2)", () =>
+  both(async (at) => {
+    const clients = await Promise.all(Array.from({ length: 4 }, () => Client.connect(at)));
+    const seen: unknown[] = [];
+    for (const [index, { wire }] of clients.entries()) {
+      wire.send(parse("s", `SELECT ${index} AS who, body FROM stock WHERE id = $1`), sync());
+      await wire.until("Z");
+    }
+    for (let round = 0; round < 5; round++) {
+      for (const { wire } of clients) {
+        wire.send(bind("", "s", [String(round)]), describeFrame("P", ""), execute(""), sync());
+        seen.push(summarise(await wire.until("Z")).rows);
+      }
+    }
+    for (const { wire } of clients) {
+      wire.send(close("S", "s"), sync());
+      await wire.until("Z");
+      wire.send(bind("", "s", ["1"]), execute(""), sync());
+      seen.push(summarise(await wire.until("Z")).error?.sqlstate);
+    }
+    await Promise.all(clients.map((client) => client.close()));
+    return seen;
+  }));
+
+/** Each makes an error at another message; what follows it up to Sync is skipped. */
+const ERRORS: readonly ((client: Client) => void)[] = [
+  ({ wire }) => wire.send(parse("", "SELEC 1"), bind("", ""), execute(""), sync()),
+  ({ wire }) =>
+    wire.send(parse("", "SELECT nothing FROM stock WHERE id = $1"), bind("", "", ["1"]), execute(""), sync()),
+  ({ wire }) =>
+    wire.send(parse("", "SELECT body FROM stock WHERE id = $1"), bind("", "", ["x"]), execute(""), sync()),
+  ({ wire }) =>
+    wire.send(parse("", "SELECT body FROM stock WHERE id = $1"), bind("", "", []), execute(""), sync()),
+  ({ wire }) =>
+    wire.send(
+      parse("", "SELECT 1 / (id - 5) FROM stock WHERE id = $1"),
+      bind("", "", ["5"]),
+      execute(""),
+      sync(),
+    ),
+  ({ wire }) => wire.send(parse("", "SELECT 1 / (id - 5) FROM stock"), bind("", ""), execute(""), sync()),
+  ({ wire }) => wire.send(bind("", "no_such_statement"), execute(""), sync()),
+  ({ wire }) => wire.send(execute("no_such_portal"), sync()),
+  ({ wire }) => wire.send(describeFrame("S", "no_such_statement"), flush(), sync()),
+  ({ wire }) => wire.send(parse("", "SELECT 1; SELECT 2"), sync()),
+  ({ wire }) => wire.send(query("SELECT 1; SELECT 1 / 0; SELECT 3")),
+  ({ wire }) => wire.send(query("COPY stock FROM STDIN (FORMAT nothing)")),
+  ({ wire }) => wire.send(query("INSERT INTO stock (id) VALUES (1)")),
+];
+
+test("after every kind of error each client reads only its own answers (S3)", async () => {
+  const random = new RandomSource(41);
+  const clients = await Promise.all(Array.from({ length: 6 }, () => Client.connect(servers.subject)));
+  await Promise.all(
+    clients.map(async (client, number) => {
+      for (let round = 0; round < 60; round++) {
+        if (random.chance(0.4)) {
+          random.pick(ERRORS)(client);
+          expect(summarise(await client.wire.until("Z")).error?.sqlstate).toMatch(/^[0-9A-Z]{5}$/);
+        }
+        const token = `${number}-${round}`;
+        const id = random.int(0, 299);
+        if (random.chance(0.5)) {
+          expect((await client.ask(`SELECT '${token}', body FROM stock WHERE id = ${id}`)).rows).toEqual([
+            [token, `body ${id}`],
+          ]);
+        } else {
+          const { wire } = client;
+          wire.send(
+            parse("", "SELECT $1::text, count(*) FROM stock WHERE id <= $2::int"),
+            bind("", "", [token, String(id)]),
+            execute(""),
+            sync(),
+          );
+          expect(summarise(await wire.until("Z")).rows).toEqual([[token, String(id + 1)]]);
+        }
+      }
+    }),
+  );
+  await Promise.all(clients.map((client) => client.close()));
+  expect(await leftBehind(servers)).toEqual([]);
+});
+
+test("a cancel never hits a statement of another client (S9)", async () => {
+  const [idle, busy] = [await Client.connect(servers.subject), await Client.connect(servers.subject)];
+  await idle.ask("SELECT body FROM stock WHERE id = 1");
+  busy.wire.send(query("SELECT pg_sleep(1.5) IS NULL, count(*) FROM stock"));
+  for (let count = 0; count < 10; count++) {
+    await idle.wire.cancel();
+    await sleep(100);
+  }
+  expect(summarise(await busy.wire.until("Z")).error).toBeUndefined();
+  expect(await idle.value("SELECT 1")).toBe("1");
+  await Promise.all([idle.close(), busy.close()]);
+});
+
+test("a cancel stops a statement on all its nodes (S9)", async () => {
+  const client = await Client.connect(servers.subject);
+  client.wire.send(
+    query(
+      "SELECT count(*) FROM stock a, stock b, stock c, stock d WHERE a.body < b.body || c.body || d.body",
+    ),
+  );
+  await sleep(500);
+  await client.wire.cancel();
+  expect(summarise(await client.wire.until("Z")).error?.sqlstate).toBe("57014");
+  expect(await client.value("SELECT count(*) FROM stock")).toBe("300");
+  await client.close();
+  expect(await leftBehind(servers)).toEqual([]);
+});
+
+test("a password is in no log, no process list and no metadata (X2)", async () => {
+  const client = await Client.connect(servers.subject);
+  const secret = "Sw0rdfish-of-the-test";
+  for (const sql of [
+    `CREATE ROLE keeper LOGIN PASSWORD '${secret}'`,
+    `ALTER ROLE keeper PASSWORD '${secret}2'`,
+    `ALTER ROLE nobody_there PASSWORD '${secret}3'`,
+  ]) {
+    const { error } = await client.ask(sql);
+    expect(`${error?.message} ${error?.detail}`).not.toContain(secret);
+  }
+  const { rows } = await client.ask("SELECT query FROM pg_stat_activity WHERE pid <> pg_backend_pid()");
+  expect(JSON.stringify(rows)).not.toContain(secret);
+  await client.ask("DROP ROLE keeper");
+  await client.close();
+  if (servers.cluster) expect(servers.cluster.log()).not.toContain(secret);
+});
+
+test("hostile identifiers and literals stay what they are (X4)", () =>
+  both(async (at) => {
+    const random = new RandomSource(99);
+    const pieces = [
+      '"',
+      "'",
+      ";",
+      "--",
+      "/*",
+      "*/",
+      "$$",
+      "$1",
+      "\\",
+      "ø",
+      "日",
+      " ",
+      "%",
+      ")",
+      "(",
+      ",",
+      "\n",
+      "a",
+      "B",
+      "null",
+      "::",
+      "U&",
+      "E'",
+      "#",
+    ];
+    const hostile = (): string =>
+      Array.from({ length: random.int(1, 6) }, () => random.pick(pieces)).join("");
+    const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+    const text = (value: string): string => `'${value.replaceAll("'", "''")}'`;
+    const client = await Client.connect(at);
+    const seen: unknown[] = [];
+    for (let round = 0; round < 12; round++) {
+      const [name, key, other] = [`x${hostile()}`, `k${hostile()}`, `o${hostile()}`];
+      const [table, k, o, schema] = [quoted(name), quoted(key), quoted(other), quoted(`s${hostile()}`)];
+      const clause = at === servers.subject ? servers.clause(`DISTRIBUTE BY HASH (${k})`) : "";
+      const value = hostile();
+      for (const sql of [
+        `CREATE SCHEMA ${schema}`,
+        `CREATE TABLE ${schema}.${table} (${k} int PRIMARY KEY, ${o} text)${clause}`,
+        `INSERT INTO ${schema}.${table} VALUES (1, ${text(value)}), (2, ${text(hostile())}), (3, NULL)`,
+        `SELECT ${k}, ${o} FROM ${schema}.${table} WHERE ${k} = 1`,
+        `SELECT * FROM ${schema}.${table} ORDER BY ${k}`,
+        `SELECT a.${o}, count(*) FROM ${schema}.${table} a JOIN stock b ON b.id > a.${k} WHERE a.${o} = ${text(value)} GROUP BY a.${o}`,
+        `UPDATE ${schema}.${table} SET ${o} = ${text(hostile())} WHERE ${o} = ${text(value)}`,
+        `WITH ${table} AS (SELECT ${o} AS ${k} FROM ${schema}.${table}) SELECT ${table}.${k} FROM ${table} ORDER BY 1 NULLS FIRST`,
+        `DROP SCHEMA ${schema} CASCADE`,
+      ]) {
+        const { rows, error } = await client.ask(sql);
+        seen.push(error ? [error.sqlstate, sql] : rows);
+      }
+    }
+    await client.close();
+    return seen;
+  }));
