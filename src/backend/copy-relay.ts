@@ -22,6 +22,8 @@ export class CopyRelay {
   private error: PgError | undefined;
   private targetError: PgError | undefined;
   private rows = 0;
+  /** Size of the data that went to the target. */
+  bytes = 0;
   private paused = false;
   private targetDone = false;
 
@@ -105,6 +107,7 @@ export class CopyRelay {
   /** For SourceReader: bytes that are whole CopyData frames. */
   pass(bytes: Buffer): void {
     if (this.targetError !== undefined || this.error !== undefined || this.targetDone) return;
+    this.bytes += bytes.length;
     if (!this.target.write(bytes) && !this.paused) {
       this.paused = true;
       for (const source of this.sources) source.pause();

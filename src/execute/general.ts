@@ -83,11 +83,12 @@ export function generalText(plan: ReadPlan, general: GeneralPlan): NodeText {
   };
 }
 
-/** A connection to the target, in a transaction that holds the shipped tables. Close it with closeWorkplace. */
+/** A connection to the target, in a transaction that holds the shipped tables. Close it with closeWorkplace. `observe` hears of each table. */
 export async function openWorkplace(
   context: ExecutionContext,
   general: GeneralPlan,
   run: Run,
+  observe?: (shipped: Shipped, ms: number) => void,
 ): Promise<Lease> {
   const node =
     general.target === "catalog" ? "catalog" : context.computeNodes[turn++ % context.computeNodes.length]!;
@@ -104,8 +105,10 @@ export async function openWorkplace(
     await connection.query(`BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; ${creates}`);
     for (const table of general.tables) {
       if (context.cancelled) throw cancelledError();
+      const begun = performance.now();
       const shipped = await shipTable(context, sources, connection, table, run);
       await prepareForUse(connection, general, shipped);
+      observe?.(shipped, performance.now() - begun);
     }
     context.running.delete(connection);
     await sources.close();

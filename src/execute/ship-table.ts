@@ -11,6 +11,18 @@ import type { ShipSources } from "./ship-sources.ts";
 export interface Shipped {
   readonly table: ShippedTable;
   readonly rows: number;
+  readonly bytes: number;
+  /** What ran on the nodes. */
+  readonly sql: string;
+  readonly nodes: readonly string[];
+}
+
+/** The fragment that gives the table's needed rows and columns. */
+export function fragmentSql(table: ShippedTable, run: Run): string {
+  const columns = table.columns.map((column) => quoteIdentifier(column.name)).join(", ");
+  const filter = table.filter === undefined ? undefined : inlineParameters(table.filter, run);
+  const from = quoteQualified(table.relation.schema, table.relation.name);
+  return `SELECT ${columns} FROM ${from}${filter === undefined ? "" : ` WHERE ${filter}`}`;
 }
 
 /** The binary form of these kinds of user types holds no OID of the server that wrote it. */
@@ -30,20 +42,20 @@ export async function shipTable(
   run: Run,
 ): Promise<Shipped> {
   const connections = sources.of(table);
-  if (connections.length === 0) return { table, rows: 0 };
+  const sql = fragmentSql(table, run);
+  const nodes = connections.map(({ server }) => server.name);
+  if (connections.length === 0) return { table, rows: 0, bytes: 0, sql, nodes };
   const snapshot = context.snapshot();
   const binary = table.columns.every((column) => binaryIsPortable(column, snapshot));
   const columns = table.columns.map((column) => quoteIdentifier(column.name)).join(", ");
-  const filter = table.filter === undefined ? undefined : inlineParameters(table.filter, run);
-  const from = quoteQualified(table.relation.schema, table.relation.name);
-  const where = filter === undefined ? "" : ` WHERE ${filter}`;
   const options = binary ? " (FORMAT binary)" : "";
   const relay = new CopyRelay(
     connections,
-    `COPY (SELECT ${columns} FROM ${from}${where}) TO STDOUT${options}`,
+    `COPY (${sql}) TO STDOUT${options}`,
     target,
     `COPY ${quoteQualified("pg_temp", table.temporaryName)} (${columns}) FROM STDIN${options}`,
     binary,
   );
-  return { table, rows: await relay.run() };
+  const rows = await relay.run();
+  return { table, rows, bytes: relay.bytes, sql, nodes };
 }

@@ -104,7 +104,7 @@ export async function runExecute(session: Session, planned: PlannedStatement, ru
 }
 
 /** EXECUTE's arguments are expressions: the catalog node evaluates them, coerced to the parameters' types as in an assignment. */
-async function evaluateArguments(
+export async function evaluateArguments(
   session: Session,
   statement: ParsedStatement,
   types: readonly number[],
