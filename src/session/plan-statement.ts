@@ -11,6 +11,8 @@ import { describeText } from "./describe-statement.ts";
 import type { Description, PlannedStatement } from "./planned-statement.ts";
 import type { Session } from "./session.ts";
 import { describeFetch } from "./cursors.ts";
+import { planWrite } from "../plan/write/plan-write.ts";
+import { sourceToDescribe } from "../plan/write/source-width.ts";
 
 /** Longer texts are planned each time: they are seldom sent twice. */
 const CACHED_TEXT_BYTES_MAX = 32 * 1024;
@@ -94,6 +96,8 @@ export async function planStatement(
 ): Promise<PlannedStatement> {
   const snapshot = await session.loadSnapshot();
   const base = unplanned(snapshot, statement);
+  if (classify(statement.tree) === "write")
+    return { ...base, ...(await planWriting(session, statement, parameterTypes)) };
   if (classify(statement.tree) !== "read") {
     if (extended && base.tag === "FetchStmt")
       return { ...base, description: describeFetch(session.cursors, statement) };
@@ -114,17 +118,22 @@ export async function planStatement(
   return { ...base, plan, description };
 }
 
+/** PostgreSQL has the first word: the statement is described before it is planned. */
+async function planWriting(
+  session: Session,
+  statement: ParsedStatement,
+  parameterTypes: readonly number[],
+): Promise<Pick<PlannedStatement, "plan" | "description">> {
+  const description = await describe(session, statement, parameterTypes);
+  const source = sourceToDescribe(statement);
+  const columns =
+    source && (await describeText(session.transaction, source, description.parameterTypes)).fields;
+  const plan = planWrite(statement, await session.planContext(description.parameterTypes), columns?.length);
+  return { plan, description };
+}
+
 /** Statements besides SELECT that have parameters or results. */
-const DESCRIBED: ReadonlySet<string> = new Set([
-  "InsertStmt",
-  "UpdateStmt",
-  "DeleteStmt",
-  "MergeStmt",
-  "SelectStmt",
-  "VariableShowStmt",
-  "ExplainStmt",
-  "CallStmt",
-]);
+const DESCRIBED: ReadonlySet<string> = new Set(["SelectStmt", "VariableShowStmt", "ExplainStmt", "CallStmt"]);
 
 async function describe(
   session: Session,

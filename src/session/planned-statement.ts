@@ -1,6 +1,7 @@
 /** A statement that is ready to run: parsed, described by the catalog node where it has to be, planned. */
 import type { Snapshot } from "../catalog/snapshot.ts";
 import type { CatalogPlan, ReadPlan } from "../plan/plan.ts";
+import type { WritePlan } from "../plan/write-plan.ts";
 import type { Field } from "../protocol/backend-messages.ts";
 import type { ParsedStatement } from "../sql/statement.ts";
 
@@ -16,8 +17,8 @@ export interface PlannedStatement {
   /** Key of the statement's node, e.g. SelectStmt. */
   readonly tag: string;
   readonly description: Description | undefined;
-  /** For statements that read, or that only the catalog node answers. */
-  readonly plan: ReadPlan | CatalogPlan | undefined;
+  /** For statements that read or write rows, or that only the catalog node answers. */
+  readonly plan: ReadPlan | WritePlan | CatalogPlan | undefined;
   /** The snapshot it was planned with. */
   readonly snapshot: Snapshot;
 }

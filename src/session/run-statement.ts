@@ -9,11 +9,13 @@ import type { Session } from "./session.ts";
 import { runCopy } from "./statements/copy.ts";
 import { runClose, runDeclare, runFetch } from "./statements/cursor.ts";
 import { isDefinition, runDefinition } from "./statements/ddl.ts";
+import { runExplain } from "./statements/explain.ts";
 import { runDeallocate, runExecute, runPrepare } from "./statements/prepare.ts";
 import { runSet } from "./statements/set.ts";
 import { runTransactionStatement } from "./statements/transaction.ts";
 import { runDiscard } from "./statements/discard.ts";
 import { runShow } from "./statements/show.ts";
+import { runWriting } from "./statements/write.ts";
 
 export type StatementHandler = (session: Session, planned: PlannedStatement, run: Run) => Promise<Outcome>;
 
@@ -29,6 +31,7 @@ const HANDLERS: ReadonlyMap<string, StatementHandler> = new Map<string, Statemen
   ["DeclareCursorStmt", runDeclare],
   ["FetchStmt", runFetch],
   ["ClosePortalStmt", runClose],
+  ["ExplainStmt", runExplain],
 ]);
 
 export async function runStatement(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {
@@ -42,6 +45,7 @@ export async function runStatement(session: Session, planned: PlannedStatement, 
   }
   const { plan } = planned;
   if (plan?.kind === "read") return runRead(session.context, plan, run);
+  if (plan?.kind === "write") return runWriting(session, plan, run);
   if (plan?.kind === "catalog") {
     const outcome = await runOnCatalog(session.context, plan.statement, plan.writes, run);
     if (plan.changesSettings) await session.reported.takeOver();

@@ -1,5 +1,5 @@
 /** INSERT: which rows can be placed as they are written, and how all others are staged. */
-import type { InsertStmt, Node, SelectStmt } from "@pgsql/types";
+import type { InsertStmt, Node } from "@pgsql/types";
 import type { Column, Relation } from "../../catalog/snapshot.ts";
 import { PgError } from "../../errors/pg-error.ts";
 import { refusal } from "../../errors/refusal.ts";
@@ -11,10 +11,17 @@ import { callsVolatile, hasSubquery, needsCatalogNode, readsReplicatedOnly } fro
 import { defaulted, hasDefault, insertedKey } from "./defaults.ts";
 import { conflictChangesKey, keyNames } from "./key-assignments.ts";
 import { readsOf, type Reads } from "./reads.ts";
+import { sourceWidth } from "./source-width.ts";
 import { findWriteTarget, targetName } from "./target.ts";
 import { clausesStart, valuesPlaces } from "./text-places.ts";
 
-export function planInsert(statement: ParsedStatement, insert: InsertStmt, context: PlanContext): InsertPlan {
+/** `width`: columns of the source, where its text does not tell. */
+export function planInsert(
+  statement: ParsedStatement,
+  insert: InsertStmt,
+  context: PlanContext,
+  width: number | undefined,
+): InsertPlan {
   const rangeVar = insert.relation!;
   const target = findWriteTarget(rangeVar, context);
   const { relation } = target;
@@ -24,7 +31,7 @@ export function planInsert(statement: ParsedStatement, insert: InsertStmt, conte
     throw refusal("upsert-changes-key", `Table "${relation.name}".`);
   const reads = readsOf(statement, insertAsSelect(insert, target.rangeVar), target, context);
   const name = targetName(statement.text, rangeVar);
-  const columns = givenColumns(insert, relation);
+  const columns = givenColumns(insert, relation, width);
   const returning = (insert.returningClause?.exprs?.length ?? 0) > 0;
   const start =
     conflict !== undefined || returning
@@ -50,20 +57,17 @@ export function planInsert(statement: ParsedStatement, insert: InsertStmt, conte
 }
 
 /** The columns that the source's values are for; a source may have fewer than the table. */
-function givenColumns(insert: InsertStmt, relation: Relation): readonly Column[] {
+function givenColumns(
+  insert: InsertStmt,
+  relation: Relation,
+  described: number | undefined,
+): readonly Column[] {
   const written = targetsOf(insert.cols).map((target) => target.name ?? "");
   if (written.length > 0) return written.map((name) => relation.columns.find((c) => c.name === name)!);
-  const source = insert.selectStmt;
-  if (source === undefined) return [];
-  const select = "SelectStmt" in source ? source.SelectStmt : undefined;
-  const width = select === undefined ? undefined : widthOf(select);
-  return width === undefined ? relation.columns : relation.columns.slice(0, width);
-}
-
-/** Columns of VALUES; of a SELECT only its description tells. */
-function widthOf(select: SelectStmt): number | undefined {
-  const [first] = select.valuesLists ?? [];
-  return first !== undefined && "List" in first ? (first.List.items ?? []).length : undefined;
+  if (insert.selectStmt === undefined) return [];
+  const width = sourceWidth(insert.selectStmt) ?? described;
+  if (width === undefined) throw new Error("the source of an INSERT was not described");
+  return relation.columns.slice(0, width);
 }
 
 function constants(context: PlanContext): Parameters<typeof insertedKey>[2] {
@@ -111,7 +115,7 @@ function insertRows(
   }
   const given = new Set(columns);
   return {
-    columnList: places.hasColumnList || columns.length === 0 ? places.columnList : { ...places.columnList },
+    columnList: places.columnList,
     defaultValues: places.defaultValues,
     rows,
     omitted: relation.columns

@@ -8,11 +8,12 @@ import { planInsert } from "./plan-insert.ts";
 import { planModify } from "./plan-modify.ts";
 import { refuseWritingWith } from "./writing-with.ts";
 
-export function planWrite(statement: ParsedStatement, context: PlanContext): WritePlan {
+/** `width`: columns of an INSERT's source, for those that sourceToDescribe() asks about. */
+export function planWrite(statement: ParsedStatement, context: PlanContext, width?: number): WritePlan {
   try {
     const { tree } = statement;
     refuseWritingWith(tree);
-    if ("InsertStmt" in tree) return planInsert(statement, tree.InsertStmt, context);
+    if ("InsertStmt" in tree) return planInsert(statement, tree.InsertStmt, context, width);
     if ("SelectStmt" in tree) throw refusal("writing-with-many-nodes");
     return planModify(statement, context);
   } catch (error) {

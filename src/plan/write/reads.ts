@@ -1,11 +1,9 @@
 /** The read plan of what a writing statement reads, with the target's own part taken out of it. */
 import type { SelectStmt } from "@pgsql/types";
 import { PgError } from "../../errors/pg-error.ts";
-import { refusal } from "../../errors/refusal.ts";
 import type { ParsedStatement } from "../../sql/statement.ts";
 import { planRead, type PlanContext } from "../plan-read.ts";
 import type { GeneralPlan, ReadPlan, ShippedTable, TableUse } from "../plan.ts";
-import { touchingTrigger } from "./triggers.ts";
 import type { WriteTarget } from "./target.ts";
 
 export interface Reads {
@@ -23,12 +21,7 @@ export function readsOf(
   target: WriteTarget,
   context: PlanContext,
 ): Reads {
-  const { standIn, relation } = target;
-  if (relation.hasTriggers) {
-    const touching = touchingTrigger(context);
-    if (touching !== undefined)
-      throw refusal("trigger-touches-tables", `Table "${relation.name}", function ${touching}.`);
-  }
+  const { standIn } = target;
   const plan = planRead(
     { ...statement, tree: { SelectStmt: select } },
     { ...context, snapshot: target.snapshot },

@@ -5,7 +5,7 @@
 import type { RangeVar } from "@pgsql/types";
 import { relationKey, type Relation, type Snapshot } from "../../catalog/snapshot.ts";
 import { refusal } from "../../errors/refusal.ts";
-import { skipSpace } from "../../sql/tokens.ts";
+import { isSymbol, nextToken } from "../../sql/tokens.ts";
 import { findTarget } from "../find-target.ts";
 import type { PlanContext } from "../plan-read.ts";
 import type { TargetName } from "../write-plan.ts";
@@ -49,8 +49,9 @@ function withStandIn(rangeVar: RangeVar, relation: Relation, snapshot: Snapshot)
 export function targetName(text: Buffer, rangeVar: RangeVar): TargetName {
   const start = rangeVar.location ?? 0;
   const end = endOfName(text, start, rangeVar);
-  // DELETE FROM t *: the star belongs to the name.
-  const next = skipSpace(text, end);
-  const aliasAt = text[next] === 42 ? next + 1 : end;
+  // DELETE FROM t *, DELETE FROM ONLY (t): the alias stands behind.
+  const next = nextToken(text, end);
+  const belongs = isSymbol(text, next, "*") || (rangeVar.inh !== true && isSymbol(text, next, ")"));
+  const aliasAt = belongs ? next!.end : end;
   return { start, end, aliasAt, alias: rangeVar.alias === undefined ? rangeVar.relname : undefined };
 }

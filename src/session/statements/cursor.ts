@@ -56,8 +56,9 @@ export async function runDeclare(session: Session, planned: PlannedStatement, ru
     throw pgError("0A000", "DECLARE CURSOR must not contain data-modifying statements in WITH");
   if (classify(inner.tree) !== "read") throw refusal("statement-kind", "DECLARE CURSOR of SELECT INTO.");
   const { plan, description } = await planStatement(session, inner, [], true);
+  if (plan === undefined || plan.kind === "write") throw refusal("statement-kind");
   if (session.cursors.has(name)) throw pgError("42P03", `cursor "${name}" already exists`);
-  const place = await openPlace(session, plan!, offset, holdable, run);
+  const place = await openPlace(session, plan, offset, holdable, run);
   try {
     await place.lease.connection.query(applySplices(statement.text, place.splices).toString());
   } catch (error) {

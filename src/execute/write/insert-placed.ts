@@ -1,0 +1,158 @@
+/**
+ * Staged rows as one INSERT per node, with the client's ON CONFLICT and RETURNING behind it. Every value is the text that
+ * its type wrote, in quotes: it becomes the same value again. All rows of one key go in one statement, so that PostgreSQL
+ * notices a row that the statement would change twice.
+ */
+import { isSharded, keyColumns, nodeOfShard, nodesOf, shardOfKey } from "../../catalog/placement.ts";
+import type { KeyDatum } from "../../catalog/shard-filter.ts";
+import type { Column } from "../../catalog/snapshot.ts";
+import type { InsertPlan } from "../../plan/write-plan.ts";
+import { quoteIdentifier } from "../../sql/quote.ts";
+import { applySplices } from "../../sql/splice.ts";
+import { ShardOracle } from "../copy/ask-shards.ts";
+import { evaluatedOnCatalog, evaluateDefaults } from "../copy/default-values.ts";
+import type { ExecutionContext, Run } from "../run.ts";
+import { exactLiteral } from "./exact-literal.ts";
+import { runAtOnce, runForText, runOnCopies, type Share } from "./share.ts";
+import type { Stage } from "./stage.ts";
+import { transactionTimeSplices } from "./time-splices.ts";
+
+type Row = readonly (string | null)[];
+
+export async function insertPlaced(
+  context: ExecutionContext,
+  plan: InsertPlan,
+  stage: Stage,
+  run: Run,
+): Promise<number> {
+  const { target, statement } = plan;
+  const list = plan.stored.map((column) => quoteIdentifier(column.name)).join(", ");
+  await stage.lease.connection.query("SET LOCAL client_encoding = 'UTF8'");
+  const staged = await stage.lease.connection.query(`SELECT ${list} FROM ${stage.table}`);
+  const catalog = async () => (await context.transaction.lease("catalog", true)).connection;
+  const given = new Set(plan.stored);
+  const appended = evaluatedOnCatalog(
+    target,
+    target.columns.filter((column) => !given.has(column)),
+    {
+      snapshot: context.snapshot(),
+      replicated: target.distribution!.kind === "replicated",
+      sharesTime: true,
+    },
+  );
+  const drawn =
+    appended.length === 0 || staged.length === 0
+      ? []
+      : await evaluateDefaults(await catalog(), appended, staged.length, false);
+  const columns = [...plan.stored, ...appended];
+  const rows: Row[] = staged.map((row, i) => [
+    ...row,
+    ...(drawn[i] ?? []).map((value) => value?.toString() ?? null),
+  ]);
+  const byNode = await placeRows(context, plan, columns, rows);
+  const clauses = await clausesText(context, plan);
+  const shares: Share[] = [...byNode].map(([node, some]) => ({
+    node,
+    text: insertText(context, plan, columns, some, clauses),
+  }));
+  if (shares.length === 0) {
+    run.preface.sendTo(context.output);
+    return 0;
+  }
+  const used = runForText(run, shares[0]!.text.sql);
+  return target.distribution!.kind === "replicated"
+    ? runOnCopies(context, statement, shares, used)
+    : runAtOnce(context, statement, shares, used);
+}
+
+async function clausesText(context: ExecutionContext, plan: InsertPlan): Promise<string> {
+  if (plan.clauses === undefined) return "";
+  const { start } = plan.clauses;
+  const times = await transactionTimeSplices(
+    context,
+    plan.reads.transactionTimes.filter((t) => t.start >= start),
+  );
+  return applySplices(plan.statement.text, times).subarray(start).toString();
+}
+
+function insertText(
+  context: ExecutionContext,
+  plan: InsertPlan,
+  columns: readonly Column[],
+  rows: readonly Row[],
+  clauses: string,
+) {
+  const { text } = plan.statement;
+  const encoding = context.transaction.settings.get("client_encoding") ?? "UTF8";
+  const name = text.subarray(plan.name.start, plan.name.end).toString();
+  const alias = plan.name.alias === undefined ? ` AS ${quoteIdentifier(aliasOf(plan))}` : "";
+  const list = columns.map((column) => quoteIdentifier(column.name)).join(", ");
+  const values = rows.map((row) => `(${row.map((value) => exactLiteral(value, encoding)).join(", ")})`);
+  return {
+    sql: Buffer.from(`INSERT INTO ${name}${alias} (${list}) VALUES ${values.join(", ")} ${clauses}`),
+    key: undefined,
+    splices: [],
+  };
+}
+
+function aliasOf(plan: InsertPlan): string {
+  const { tree } = plan.statement;
+  return ("InsertStmt" in tree ? tree.InsertStmt.relation?.alias?.aliasname : undefined) ?? plan.target.name;
+}
+
+async function placeRows(
+  context: ExecutionContext,
+  plan: InsertPlan,
+  columns: readonly Column[],
+  rows: readonly Row[],
+): Promise<ReadonlyMap<string, readonly Row[]>> {
+  const { target } = plan;
+  const distribution = target.distribution!;
+  const nodes = nodesOf(distribution, context.snapshot().dataNodes);
+  if (rows.length === 0) return new Map();
+  if (!isSharded(distribution)) {
+    if (distribution.kind === "random")
+      return new Map([[nodes[Math.floor(Math.random() * nodes.length)]!, rows]]);
+    return new Map(nodes.toSorted().map((node) => [node, rows]));
+  }
+  const shards = await shardsOf(context, plan, columns, rows);
+  const placed = new Map<string, Row[]>();
+  rows.forEach((row, i) => {
+    const shard = shards[i];
+    // No slice takes the row: a node says so in PostgreSQL's words.
+    const node = shard === undefined ? nodes[0]! : nodeOfShard(distribution, shard);
+    const group = placed.get(node);
+    if (group === undefined) placed.set(node, [row]);
+    else group.push(row);
+  });
+  return placed;
+}
+
+/** Undefined where no shard takes the row. What cannot be told from the value's text is asked of the catalog node. */
+export async function shardsOf(
+  context: ExecutionContext,
+  { target }: Pick<InsertPlan, "target">,
+  columns: readonly Column[],
+  rows: readonly Row[],
+): Promise<(number | undefined)[]> {
+  const at = keyColumns(target).map((key) => columns.findIndex((column) => column.name === key.name));
+  const keys = rows.map((row) =>
+    at.map((i): KeyDatum => {
+      const value = i < 0 ? null : row[i]!;
+      return value === null ? null : { bytes: Buffer.from(value), format: "text" };
+    }),
+  );
+  const unknown: number[] = [];
+  const shards = keys.map((key, i): number | undefined => {
+    const shard = shardOfKey(target, key);
+    if (shard === undefined) unknown.push(i);
+    return shard === "none" ? undefined : shard;
+  });
+  if (unknown.length > 0) {
+    const lease = await context.transaction.lease("catalog", false);
+    const oracle = new ShardOracle(target, lease.connection, false, "UTF8");
+    const answers = await oracle.shards(unknown.map((i) => keys[i]!.map((datum) => datum?.bytes ?? null)));
+    unknown.forEach((i, n) => (shards[i] = answers[n]));
+  }
+  return shards;
+}

@@ -1,0 +1,102 @@
+/**
+ * UPDATE, DELETE and MERGE whose rows are changed by what other nodes hold, or come to lie elsewhere: the target's rows are
+ * locked and brought to a workplace with the other tables, the client's text runs there as on one PostgreSQL, and what it
+ * changed is done to the rows on their nodes, in the same transaction.
+ */
+import type { Column } from "../../catalog/snapshot.ts";
+import { PgError } from "../../errors/pg-error.ts";
+import { refusal } from "../../errors/refusal.ts";
+import type { ModifyPlan, StagedModify } from "../../plan/write-plan.ts";
+import { query } from "../../protocol/frontend-messages.ts";
+import { quoteIdentifier, quoteQualified } from "../../sql/quote.ts";
+import { applySplices } from "../../sql/splice.ts";
+import type { Splice } from "../../sql/statement.ts";
+import type { Lease } from "../../transaction/session-transaction.ts";
+import { Answer, AnswerScope } from "../answer.ts";
+import { clientError } from "../client-error.ts";
+import { closeWorkplace, openWorkplace } from "../general.ts";
+import { preparedRequest } from "../prepared-request.ts";
+import type { ExecutionContext, Run } from "../run.ts";
+import { applyChanges } from "./apply-changes.ts";
+import { drawDefaults } from "./draw-defaults.ts";
+import { lockReplicas } from "./replica-lock.ts";
+import type { Opener } from "./run-write.ts";
+import { cancelled } from "./share.ts";
+import { EXACT_OUTPUT_SQL } from "./stage.ts";
+import { buildStandIn, rowIdentity } from "./stand-in.ts";
+import { transactionTimeSplices } from "./time-splices.ts";
+
+/** Gives the command tag, in a transaction that the caller ends. */
+export async function modifyStaged(
+  context: ExecutionContext,
+  plan: ModifyPlan,
+  run: Run,
+  opener: Opener,
+): Promise<string> {
+  const { staged, target } = plan;
+  if (staged instanceof PgError) throw staged;
+  const identity = rowIdentity(target);
+  if (identity === undefined) throw refusal("replicated-without-key", `Table "${target.name}".`);
+  if (target.distribution!.kind === "replicated") await lockReplicas(context, target);
+  const workplace = await openWorkplace(context, staged.general, run);
+  try {
+    const drawn = await drawTimes(context, plan);
+    // Rows travel as text, whatever the session's settings make of it.
+    await workplace.connection.query(EXACT_OUTPUT_SQL);
+    const standIn = await buildStandIn(context, workplace.connection, plan, staged, identity, drawn, run);
+    const tag = await runThere(context, plan, staged, workplace, run, opener.wasActive);
+    if (context.cancelled) throw cancelled();
+    await applyChanges(context, plan, standIn, workplace.connection);
+    return tag;
+  } finally {
+    await closeWorkplace(workplace);
+  }
+}
+
+/** Defaults that are the transaction's time have one value. */
+async function drawTimes(context: ExecutionContext, plan: ModifyPlan): Promise<ReadonlyMap<Column, string>> {
+  const columns = plan.defaults.filter((d) => d.kind === "time").map((d) => d.column);
+  if (columns.length === 0) return new Map();
+  const values = await drawDefaults(context, columns, 1);
+  return new Map(columns.map((column) => [column, values.get(column)![0]!]));
+}
+
+async function runThere(
+  context: ExecutionContext,
+  plan: ModifyPlan,
+  staged: StagedModify,
+  workplace: Lease,
+  run: Run,
+  wasActive: boolean,
+): Promise<string> {
+  const { name, statement, reads } = plan;
+  const alias =
+    name.alias === undefined
+      ? []
+      : [{ start: name.aliasAt, end: name.aliasAt, text: ` AS ${quoteIdentifier(name.alias)}` }];
+  const splices: Splice[] = [
+    ...staged.splices,
+    { start: name.start, end: name.end, text: quoteQualified("pg_temp", staged.table.temporaryName) },
+    ...alias,
+  ];
+  const times = wasActive ? await transactionTimeSplices(context, reads.transactionTimes) : [];
+  splices.push(...times.filter((t) => !splices.some((s) => s.start <= t.start && t.end <= s.end)));
+  const sql = applySplices(statement.text, splices);
+  const { connection } = workplace;
+  const answer = new Answer(connection, context.output, new AnswerScope(context.output, run.preface, false));
+  connection.send(
+    run.bind === undefined
+      ? query(sql)
+      : preparedRequest(connection, undefined, sql, run.parameterTypes, run.bind.tail, "", 0),
+    answer,
+  );
+  context.running.add(connection);
+  await answer.done;
+  context.running.delete(connection);
+  if (answer.error !== undefined) {
+    if (run.bind !== undefined && !answer.bound) run.preface.drop();
+    throw clientError(answer.error, statement, splices);
+  }
+  run.preface.sendTo(context.output);
+  return answer.tag!;
+}

@@ -1,0 +1,198 @@
+/**
+ * Runs a statement that writes, the cheapest way that is right for this execution: its text on the one node that holds all
+ * it touches; its text on several nodes, or its rows split by node, in one distributed transaction; or staged elsewhere.
+ */
+import { PgError, pgError } from "../../errors/pg-error.ts";
+import { refusal } from "../../errors/refusal.ts";
+import type { InsertPlan, ModifyPlan, WritePlan } from "../../plan/write-plan.ts";
+import { runOnNode, textForShard, type NodeText } from "../direct.ts";
+import { locate, type Location } from "../locate.ts";
+import type { ExecutionContext, Outcome, Run } from "../run.ts";
+import { atTransactionTime } from "../transaction-time.ts";
+import { insertRows } from "./insert-rows.ts";
+import { insertStaged } from "./insert-staged.ts";
+import { lockReplicas } from "./replica-lock.ts";
+import { modifyStaged } from "./modify-staged.ts";
+import { runInTurn, runOnCopies } from "./share.ts";
+
+export interface WriteOutcome extends Outcome {
+  /** The tag is still to be sent, behind the commit of the transaction if `opened`. */
+  readonly unsent: boolean;
+  /** An implicit transaction was begun for the statement: the caller commits it. */
+  readonly opened: boolean;
+}
+
+export async function runWrite(context: ExecutionContext, plan: WritePlan, run: Run): Promise<WriteOutcome> {
+  const opener = new Opener(context);
+  const outcome =
+    plan.command === "WITH"
+      ? undefined
+      : plan.command === "INSERT"
+        ? await insert(context, plan, run, opener)
+        : await modify(context, plan, run, opener);
+  if (outcome === undefined) throw refusal("writing-with-many-nodes");
+  return { ...outcome, opened: opener.opened };
+}
+
+/** Begins the transaction of a statement that needs several nodes. */
+export class Opener {
+  private readonly context: ExecutionContext;
+  /** The client's own transaction, or that of a pipeline or query string, was open before. */
+  readonly wasActive: boolean;
+  opened = false;
+
+  constructor(context: ExecutionContext) {
+    this.context = context;
+    this.wasActive = context.transaction.active;
+  }
+
+  open(run: Run): void {
+    if (run.rowsMax > 0 && run.fields !== undefined) throw refusal("write-rows-limit");
+    if (this.wasActive || this.opened) return;
+    this.context.transaction.begin("implicit", "BEGIN");
+    this.opened = true;
+  }
+}
+
+type Result = Omit<WriteOutcome, "opened">;
+
+async function insert(
+  context: ExecutionContext,
+  plan: InsertPlan,
+  run: Run,
+  opener: Opener,
+): Promise<Result> {
+  const placed =
+    plan.rows === undefined ? undefined : await insertRows(context, plan, plan.rows, run, opener);
+  if (placed !== undefined) return placed;
+  const local = insertsLocally(context, plan, run);
+  if (local !== undefined) {
+    const text = await atTransactionTime(context, plan.reads, textOfDirect(plan), false);
+    return sent(await onOneNode(context, local, plan, text, run));
+  }
+  opener.open(run);
+  const rows = await insertStaged(context, plan, run, opener);
+  return { tag: `INSERT 0 ${rows}`, unsent: true };
+}
+
+function textOfDirect(plan: InsertPlan): NodeText {
+  return textForShard({ ...plan.reads, shardNames: undefined }, undefined);
+}
+
+/** INSERT … SELECT where source and target lie on one node, and no default has to come from elsewhere. */
+function insertsLocally(context: ExecutionContext, plan: InsertPlan, run: Run): string | undefined {
+  const { distribution } = plan.target;
+  if (!plan.reads.direct || distribution?.kind !== "single" || plan.rows !== undefined) return undefined;
+  const given = new Set(plan.columns);
+  const asksDefaults = plan.target.columns.some(
+    (c) => !given.has(c) && c.generated === "" && (c.defaultExpression !== undefined || c.identity !== ""),
+  );
+  if (asksDefaults || plan.stored.length < plan.columns.length) return undefined;
+  const { nodes } = locate(plan.others, run, context.snapshot());
+  return nodes === "any" || (nodes.size === 1 && nodes.has(distribution.node))
+    ? distribution.node
+    : undefined;
+}
+
+async function modify(
+  context: ExecutionContext,
+  plan: ModifyPlan,
+  run: Run,
+  opener: Opener,
+): Promise<Result> {
+  const { target, reads } = plan;
+  const replicated = target.distribution!.kind === "replicated";
+  if (replicated) return modifyReplicated(context, plan, run, opener);
+  const location = locate(reads.uses, run, context.snapshot());
+  const asWritten =
+    reads.direct && !plan.movesRows && !needsOtherDefaults(plan, opener.wasActive || !isOneNode(location));
+  if (asWritten && isOneNode(location)) {
+    const text = await atTransactionTime(context, reads, textForShard(reads, location.shard), false);
+    return sent(await onOneNode(context, nodeOf(location, plan), plan, text, run));
+  }
+  opener.open(run);
+  if (asWritten && reads.gather !== undefined && location.nodes !== "any") {
+    const text = await atTransactionTime(context, reads, textForShard(reads, undefined), true);
+    const shares = [...location.nodes].map((node) => ({ node, text }));
+    return { tag: `${plan.command} ${await runInTurn(context, plan.statement, shares, run)}`, unsent: true };
+  }
+  return { tag: await modifyStaged(context, plan, run, opener), unsent: true };
+}
+
+/** Every copy gets the same text, where that gives the same result; else the changed rows. */
+async function modifyReplicated(
+  context: ExecutionContext,
+  plan: ModifyPlan,
+  run: Run,
+  opener: Opener,
+): Promise<Result> {
+  opener.open(run);
+  const asWritten = plan.sameOnReplicas && !needsOtherDefaults(plan, true) && !hasOwnSnapshot(context);
+  if (!asWritten) return { tag: await modifyStaged(context, plan, run, opener), unsent: true };
+  await lockReplicas(context, plan.target);
+  const text = await atTransactionTime(context, plan.reads, textForShard(plan.reads, undefined), true);
+  const shares = context
+    .snapshot()
+    .dataNodes.toSorted()
+    .map((node) => ({ node, text }));
+  return { tag: `${plan.command} ${await runOnCopies(context, plan.statement, shares, run)}`, unsent: true };
+}
+
+/** A default that the rows' nodes do not have, or would each have another value of. */
+function needsOtherDefaults(plan: ModifyPlan, oneTime: boolean): boolean {
+  const replicated = plan.target.distribution!.kind === "replicated";
+  return plan.defaults.some(
+    ({ kind }) => kind === "catalog" || (kind === "time" && oneTime) || (kind === "volatile" && replicated),
+  );
+}
+
+/** REPEATABLE READ, SERIALIZABLE: each node's snapshot is of another moment. */
+export function hasOwnSnapshot({ transaction }: ExecutionContext): boolean {
+  const modes = `${transaction.beginStatement} ${transaction.settings.get("default_transaction_isolation") ?? ""}`;
+  return /repeatable|serializable/i.test(modes);
+}
+
+function isOneNode({ nodes }: Location): boolean {
+  return nodes === "any" || nodes.size === 1;
+}
+
+/** Where no row is concerned, a node that has the table answers. */
+function nodeOf({ nodes }: Location, plan: ModifyPlan): string {
+  if (nodes !== "any") return [...nodes][0]!;
+  const distribution = plan.target.distribution!;
+  switch (distribution.kind) {
+    case "single":
+      return distribution.node;
+    case "hash":
+      return distribution.placements[0]!;
+    case "range":
+    case "list":
+      return distribution.slices[0]!.node;
+    default:
+      throw new Error("a random table is on all nodes");
+  }
+}
+
+function sent(outcome: Outcome): Result {
+  return { ...outcome, unsent: false };
+}
+
+/** The node's own autocommit statement, or a statement of the transaction. */
+export async function onOneNode(
+  context: ExecutionContext,
+  node: string,
+  plan: WritePlan,
+  text: NodeText,
+  run: Run,
+): Promise<Outcome> {
+  try {
+    return await runOnNode(context, node, true, plan.statement, text, run);
+  } catch (error) {
+    // It may have been committed before the connection broke: nobody knows (row T12).
+    if (!context.transaction.active && error instanceof PgError && error.code === "08006")
+      throw pgError("08007", `${error.message}: the outcome of the statement is not known`, {
+        hint: "Check whether the changes are there before running it again.",
+      });
+    throw error;
+  }
+}

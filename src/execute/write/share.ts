@@ -1,0 +1,169 @@
+/** One node's share of a statement that writes: sent once, never again, whatever happens (row T12 of the failure modes). */
+import { pgError, type PgError } from "../../errors/pg-error.ts";
+import { query } from "../../protocol/frontend-messages.ts";
+import type { ParsedStatement } from "../../sql/statement.ts";
+import { tokenize, tokenText } from "../../sql/tokens.ts";
+import type { Lease } from "../../transaction/session-transaction.ts";
+import { Answer, AnswerScope } from "../answer.ts";
+import { clientError } from "../client-error.ts";
+import type { ClientOutput } from "../client-output.ts";
+import { firstCause, type NodeText } from "../direct.ts";
+import { forgetPrepared, preparedRequest } from "../prepared-request.ts";
+import { Preface, type ExecutionContext, type Run } from "../run.ts";
+import { DiscardedOutput } from "./discarded-output.ts";
+
+export interface Share {
+  readonly node: string;
+  readonly text: NodeText;
+}
+
+/** Runs a share in the transaction and passes its rows on; gives the number of rows in its tag. */
+export async function runShare(
+  context: ExecutionContext,
+  statement: ParsedStatement,
+  { node, text }: Share,
+  run: Run,
+  scope: AnswerScope,
+  output: ClientOutput = context.output,
+): Promise<number> {
+  const lease = await openLease(context, node);
+  const { connection } = lease;
+  const answer = new Answer(connection, output, scope);
+  if (run.bind === undefined) connection.send(query(text.sql), answer);
+  else
+    connection.send(
+      preparedRequest(connection, text.key, text.sql, run.parameterTypes, run.bind.tail, "", 0),
+      answer,
+    );
+  context.running.add(connection);
+  await answer.done;
+  context.running.delete(connection);
+  lease.release();
+  if (answer.error !== undefined) {
+    if (run.bind !== undefined) forgetPrepared(connection, text.key, answer.error);
+    throw clientError(answer.error, statement, text.splices);
+  }
+  return rowsOfTag(answer.tag);
+}
+
+/** A connection to a node in the transaction, ready for a statement that writes. */
+export async function openLease(context: ExecutionContext, node: string): Promise<Lease> {
+  if (context.cancelled) throw cancelled();
+  const lease = await context.transaction.lease(node, true);
+  await lease.prelude;
+  if (lease.preludeError !== undefined) {
+    lease.release();
+    throw lease.preludeError;
+  }
+  return lease;
+}
+
+export function cancelled(): PgError {
+  return pgError("57014", "canceling statement due to user request");
+}
+
+/** UPDATE 5, INSERT 0 5. */
+export function rowsOfTag(tag: string | undefined): number {
+  return Number(tag?.split(" ").at(-1) ?? 0) || 0;
+}
+
+/** Shares of different rows, all at once; when one fails the others are not waited for longer than it takes to cancel them. */
+export async function runAtOnce(
+  context: ExecutionContext,
+  statement: ParsedStatement,
+  shares: readonly Share[],
+  run: Run,
+): Promise<number> {
+  const scope = new AnswerScope(context.output, run.preface, false);
+  // Connections in order of name, so that two statements never wait for each other's.
+  for (const share of shares.toSorted((a, b) => (a.node < b.node ? -1 : 1)))
+    await openLease(context, share.node);
+  const results = await Promise.allSettled(
+    shares.map((share) =>
+      runShare(context, statement, share, run, scope).catch((error: unknown) => {
+        for (const other of shares) {
+          const connection = context.transaction.participant(other.node)?.connection;
+          if (connection !== undefined && context.running.has(connection)) void connection.cancel();
+        }
+        throw error;
+      }),
+    ),
+  );
+  if (results.some((result) => result.status === "rejected")) {
+    if (!scope.preface.isEmpty && run.bind !== undefined) scope.preface.drop();
+    throw firstCause(results);
+  }
+  scope.begin();
+  return results.reduce((sum, result) => sum + (result.status === "fulfilled" ? result.value : 0), 0);
+}
+
+/**
+ * One node after the other, in order of name: two statements that lock rows on several nodes meet on the first of them, and
+ * do not wait for each other crosswise, where no server would see the deadlock.
+ */
+export async function runInTurn(
+  context: ExecutionContext,
+  statement: ParsedStatement,
+  shares: readonly Share[],
+  run: Run,
+): Promise<number> {
+  const scope = new AnswerScope(context.output, run.preface, false);
+  let rows = 0;
+  for (const share of shares.toSorted((a, b) => (a.node < b.node ? -1 : 1)))
+    rows += await runShare(context, statement, share, run, scope);
+  scope.begin();
+  return rows;
+}
+
+/** The same on every copy of a replicated table: the first one's answer is the client's. */
+export async function runOnCopies(
+  context: ExecutionContext,
+  statement: ParsedStatement,
+  shares: readonly Share[],
+  run: Run,
+): Promise<number> {
+  const [first, ...others] = shares;
+  const scope = new AnswerScope(context.output, run.preface, false);
+  const rows = await runShare(context, statement, first!, run, scope);
+  scope.begin();
+  const nowhere = new DiscardedOutput();
+  const silent = new AnswerScope(nowhere, new Preface(undefined), false);
+  for (const share of others) {
+    const copied = await runShare(context, statement, share, run, silent, nowhere);
+    if (copied !== rows) throw copiesDiffer();
+  }
+  return rows;
+}
+
+/** Only a transaction with a snapshot of its own on each node (REPEATABLE READ) can find them different. */
+export function copiesDiffer(): PgError {
+  return pgError(
+    "40001",
+    "could not serialize access: the copies of a replicated table were seen at different moments",
+    {
+      hint: "Run the transaction again.",
+    },
+  );
+}
+
+/**
+ * A run for a text that may not use all of the statement's parameters: a server cannot infer the type of one that it does not
+ * find. User types have other OIDs there, so for those a type is declared that takes any value.
+ */
+export function runForText(run: Run, sql: Buffer): Run {
+  if (run.bind === undefined || !run.parameterTypes.some((oid) => oid >= FIRST_USER_OID)) return run;
+  const used = new Set<number>();
+  for (const token of tokenize(sql))
+    if (token.kind === "parameter") used.add(Number(tokenText(sql, token).slice(1)));
+  const { parameterFormats } = run.bind;
+  const isBinary = (i: number): boolean =>
+    (parameterFormats.length === 1 ? parameterFormats[0] : parameterFormats[i]) === 1;
+  const parameterTypes = run.parameterTypes.map((oid, i) =>
+    oid < FIRST_USER_OID || used.has(i + 1) ? oid : isBinary(i) ? BYTEA : TEXT,
+  );
+  return { ...run, parameterTypes };
+}
+
+const FIRST_USER_OID = 16384;
+const BYTEA = 17;
+const TEXT = 25;
