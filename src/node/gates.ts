@@ -1,5 +1,6 @@
 /** At a coordinator's start: every server has the gate (a compute node may be new), and the coordinator knows its secret. */
 import { BackendConnection } from "../backend/backend-connection.ts";
+import { installAdminFunctions } from "../catalog/install-admin-functions.ts";
 import { installGate, readGateSecret } from "../catalog/install-gate.ts";
 import type { Server, Topology } from "../config/topology.ts";
 
@@ -22,10 +23,13 @@ async function openGate(server: Server, user: string): Promise<string> {
     const template = await BackendConnection.connect(server, { user, database: "template1" });
     let secret: string;
     try {
-      secret = await installGate((sql) => template.query(sql));
+      const inTemplate = (sql: string) => template.query(sql);
+      if (server.kind === "catalog") await installAdminFunctions(inTemplate);
+      secret = await installGate(inTemplate);
     } finally {
       template.close();
     }
+    if (server.kind === "catalog") await installAdminFunctions(query);
     return await installGate(query, secret);
   } finally {
     connection.close();

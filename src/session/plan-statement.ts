@@ -1,4 +1,5 @@
 /** From a query string to planned statements: parse, describe, plan; kept by text under the circumstances that give it its meaning. */
+import { findAdminCall } from "../admin/find-call.ts";
 import { PgError, pgError } from "../errors/pg-error.ts";
 import type { Snapshot } from "../catalog/snapshot.ts";
 import { planRead } from "../plan/plan-read.ts";
@@ -104,6 +105,8 @@ export async function planStatement(
     if (!extended || !DESCRIBED.has(base.tag)) return base;
     return { ...base, description: await describe(session, statement, parameterTypes) };
   }
+  if (findAdminCall(statement) !== undefined)
+    return { ...base, description: await describe(session, statement, parameterTypes) };
   let plan: ReadPlan | CatalogPlan;
   let description: Description | undefined;
   if (extended) description = await describe(session, statement, parameterTypes);

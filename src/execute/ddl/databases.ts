@@ -1,5 +1,6 @@
 /** CREATE, DROP and RENAME DATABASE: a logical database is one of that name on every server. What fails half way is taken back. */
 import type { CreatedbStmt, DefElem, DropdbStmt, RenameStmt } from "@pgsql/types";
+import { installAdminFunctions } from "../../catalog/install-admin-functions.ts";
 import { installCatalog, recordNodes } from "../../catalog/install-catalog.ts";
 import { installDataNode } from "../../catalog/install-data-node.ts";
 import { installGate, readGateSecret } from "../../catalog/install-gate.ts";
@@ -43,6 +44,7 @@ async function completeDatabase(ddl: DdlStatement, node: DdlNode, database: stri
     if (node.kind === "data") await installDataNode(query);
     if (node.kind === "catalog") {
       await installCatalog(query);
+      await installAdminFunctions(query);
       await recordNodes(query, ddl.context.nodes);
     }
     await installGate(query, ddl.context.gateSecrets.get(node.name));

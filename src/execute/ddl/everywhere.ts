@@ -45,7 +45,8 @@ export async function runOnCatalogOnly(ddl: DdlStatement): Promise<string> {
 
 export async function createView(ddl: DdlStatement): Promise<string> {
   const { ViewStmt: view } = ddl.statement.tree as { ViewStmt: ViewStmt };
-  if (view.view?.relpersistence === "t" || view.view?.schemaname === "pg_temp") throw refusal("temporary-object", `View "${view.view.relname}".`);
+  if (view.view?.relpersistence === "t" || view.view?.schemaname === "pg_temp")
+    throw refusal("temporary-object", `View "${view.view.relname}".`);
   return runOnCatalogOnly(ddl);
 }
 

@@ -5,6 +5,10 @@ import type { TableDefinition } from "../../plan/ddl/table-definition.ts";
 const NAMES = (attnums: string, relation: string) =>
   `(SELECT coalesce(json_agg(a.attname ORDER BY k.n), '[]') FROM unnest(${attnums}) WITH ORDINALITY k (attnum, n) LEFT JOIN pg_attribute a ON a.attrelid = ${relation} AND a.attnum = k.attnum)`;
 
+const TABLE = "quote_ident(n.nspname) || '.' || quote_ident(c.relname)";
+const GRANTEE = "CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END";
+const GRANTABLE = "CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END";
+
 const SQL = `
 SELECT json_build_object(
   'oid', c.oid::int8, 'schema', n.nspname, 'name', c.relname, 'owner', pg_get_userbyid(c.relowner), 'persistence', c.relpersistence,
@@ -31,7 +35,22 @@ SELECT json_build_object(
       'columns', (SELECT coalesce(json_agg(a.attname ORDER BY k.n), '[]') FROM unnest(i.indkey::int2[]) WITH ORDINALITY k (attnum, n) LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum AND k.attnum <> 0 WHERE k.n <= i.indnkeyatts),
       'expressions', (SELECT coalesce(json_agg(e), '[]') FROM (SELECT pg_get_expr(i.indexprs, i.indrelid) AS e UNION ALL SELECT pg_get_expr(i.indpred, i.indrelid)) s WHERE e IS NOT NULL),
       'ofConstraint', EXISTS (SELECT FROM pg_constraint o WHERE o.conindid = x.oid AND o.contype IN ('p', 'u', 'x'))) ORDER BY x.oid), '[]')
-    FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = c.oid))
+    FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = c.oid),
+  'attachments', (SELECT coalesce(json_agg(sql), '[]') FROM (
+      SELECT pg_get_triggerdef(g.oid) AS sql FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal
+      UNION ALL SELECT pg_get_statisticsobjdef(s.oid) FROM pg_statistic_ext s WHERE s.stxrelid = c.oid
+      UNION ALL SELECT format('CREATE POLICY %I ON %s AS %s FOR %s TO %s', p.polname, ${TABLE}, CASE WHEN p.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
+          CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
+          (SELECT string_agg(CASE WHEN r = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(r)) END, ', ') FROM unnest(p.polroles) r))
+          || coalesce(' USING (' || pg_get_expr(p.polqual, p.polrelid) || ')', '') || coalesce(' WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')', '')
+        FROM pg_policy p WHERE p.polrelid = c.oid
+      UNION ALL SELECT format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', ${TABLE}) WHERE c.relrowsecurity
+      UNION ALL SELECT format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', ${TABLE}) WHERE c.relforcerowsecurity) a),
+  'grants', (SELECT coalesce(json_agg(sql), '[]') FROM (
+      SELECT format('GRANT %s ON TABLE %s TO %s%s', g.privilege_type, ${TABLE}, ${GRANTEE}, ${GRANTABLE}) AS sql
+        FROM aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) g
+      UNION ALL SELECT format('GRANT %s (%I) ON TABLE %s TO %s%s', g.privilege_type, a.attname, ${TABLE}, ${GRANTEE}, ${GRANTABLE})
+        FROM pg_attribute a, aclexplode(a.attacl) g WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) g))
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = `;
 
 /** `query` is the catalog node's gate. */

@@ -65,6 +65,10 @@ export interface TableDefinition {
   readonly columns: readonly ColumnDefinition[];
   readonly constraints: readonly ConstraintDefinition[];
   readonly indexes: readonly IndexDefinition[];
+  /** Statements for what hangs on the table: row security, policies, triggers, statistics. */
+  readonly attachments: readonly string[];
+  /** GRANT statements; what is not granted here is nobody's but the owner's. */
+  readonly grants: readonly string[];
 }
 
 /** Statements for one data node, in order. */

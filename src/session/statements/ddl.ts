@@ -1,12 +1,18 @@
 /** Definitions: opens the transaction that spans the servers, if the client has none, and answers when it has committed. */
+import { findAdminCall } from "../../admin/find-call.ts";
+import { runAdminCall, voidRow } from "../../admin/run-call.ts";
 import { pgError } from "../../errors/pg-error.ts";
 import { DdlStatement, type DdlContext } from "../../execute/ddl/ddl-statement.ts";
 import { runDdl, standsAlone } from "../../execute/ddl/run-ddl.ts";
-import type { Outcome, Run } from "../../execute/run.ts";
+import { Preface, type Outcome, type Run } from "../../execute/run.ts";
+import { NoticesOutput } from "../../execute/write/discarded-output.ts";
+import { runWrite } from "../../execute/write/run-write.ts";
+import { parseStatements } from "../../sql/parse.ts";
 import { classify } from "../../plan/classify.ts";
 import { commandComplete } from "../../protocol/backend-messages.ts";
 import { buildScramVerifier, formatScramVerifier } from "../../security/scram-verifier.ts";
 import { catalogQuery } from "../catalog-query.ts";
+import { planStatement } from "../plan-statement.ts";
 import type { PlannedStatement } from "../planned-statement.ts";
 import type { Session } from "../session.ts";
 
@@ -18,8 +24,13 @@ export async function runDefinition(session: Session, planned: PlannedStatement,
   const implicit = !alone && !transaction.active;
   if (implicit) transaction.begin("implicit", "BEGIN");
   await session.loadSnapshot();
-  const tag = await runDdl(new DdlStatement(contextOf(session), planned.statement), alone);
+  const ddl = new DdlStatement(contextOf(session), planned.statement);
+  const call = findAdminCall(planned.statement);
+  let tag = "SELECT 1";
+  if (call === undefined) tag = await runDdl(ddl, alone);
+  else await runAdminCall(ddl, call, run);
   if (implicit) await session.commit();
+  if (call !== undefined) output.push(voidRow);
   output.push(commandComplete(tag));
   return { tag };
 }
@@ -52,7 +63,22 @@ function contextOf(session: Session): DdlContext {
         throw error;
       }
     },
-    runStatement: () => Promise.reject(pgError("0A000", "CREATE TABLE AS with data is not supported yet")),
+    runStatement: async (sql) => {
+      const planned = await planStatement(session, parseStatements(sql)[0]!, [], false);
+      if (planned.plan?.kind !== "write")
+        throw pgError("XX000", "a statement of Pleiad's own did not become a write");
+      const context = { ...session.context, output: new NoticesOutput(session.output) };
+      const outcome = await runWrite(context, planned.plan, {
+        bind: undefined,
+        parameterTypes: [],
+        fields: undefined,
+        describe: false,
+        preface: new Preface(undefined),
+        rowsMax: 0,
+        portal: undefined,
+      });
+      return outcome.tag ?? "";
+    },
   };
 }
 
@@ -61,5 +87,6 @@ const MAINTENANCE: ReadonlySet<string> = new Set(["VacuumStmt", "ReindexStmt", "
 /** Is it a statement that this file runs? */
 export function isDefinition(planned: PlannedStatement): boolean {
   const kind = classify(planned.statement.tree);
+  if (kind === "read") return findAdminCall(planned.statement) !== undefined;
   return kind === "ddl" || kind === "create as" || MAINTENANCE.has(planned.tag);
 }
