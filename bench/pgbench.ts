@@ -68,9 +68,14 @@ export interface PgbenchRun {
 export async function runPgbench(at: Endpoint, run: PgbenchRun): Promise<number> {
   const args = [
     "-n",
-    ...["-h", at.host, "-p", String(at.port), "-U", at.user],
-    ...["-b", run.script, "-M", run.mode],
-    ...["-c", String(run.clients), "-j", String(run.threads), "-T", String(run.seconds)],
+    `--host=${at.host}`,
+    `--port=${at.port}`,
+    `--username=${at.user}`,
+    `--builtin=${run.script}`,
+    `--protocol=${run.mode}`,
+    `--client=${run.clients}`,
+    `--jobs=${run.threads}`,
+    `--time=${run.seconds}`,
     at.database,
   ];
   const output = await capture(run.pgbench, args);

@@ -76,5 +76,8 @@ export function runProgram(program: string, args: readonly string[], input = "")
 }
 
 export const connectionArguments = (at: Endpoint): string[] => [
-  ...["-h", at.host, "-p", String(at.port), "-U", at.user, "-d", at.database],
+  `--host=${at.host}`,
+  `--port=${at.port}`,
+  `--username=${at.user}`,
+  `--dbname=${at.database}`,
 ];

@@ -53,6 +53,12 @@ export interface Outcome {
 
 export type Protocol = "simple" | "extended";
 
+/** ParameterStatus, notices and notifications come when they come; they begin no answer. */
+const ASIDE = new Set(["S", "N", "A"]);
+
+/** A statement without an answer after this time counts as a lost connection: one hanging statement must not stop the run. */
+const ANSWER_TIMEOUT_MS = 40_000;
+
 /** One client of one side of the comparison. */
 export class OracleSession {
   readonly connection: WireConnection;
@@ -70,6 +76,10 @@ export class OracleSession {
     parameters: readonly (string | null)[] = [],
   ): Promise<Outcome> {
     const connection = this.connection;
+    const timer = setTimeout(
+      () => connection.socket.destroy(new Error(`no answer within ${ANSWER_TIMEOUT_MS / 1000} s`)),
+      ANSWER_TIMEOUT_MS,
+    );
     try {
       const extended = protocol === "extended";
       if (extended) connection.send(parse("", sql), bind("", "", parameters), describe("P", ""), execute(""));
@@ -83,6 +93,8 @@ export class OracleSession {
       const answer = emptyAnswer();
       answer.error = { sqlstate: error.sqlstate, message: error.message, detail: "", hint: "", position: "" };
       return { answers: [answer], state: "-" };
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -123,7 +135,7 @@ export class OracleSession {
         if (!complete) finish();
         await this.#names.resolve(answers.flatMap((answer) => answer.columns));
         return { answers, state: body.toString() };
-      } else {
+      } else if (!ASIDE.has(type)) {
         complete = false;
       }
     }

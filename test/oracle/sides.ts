@@ -40,7 +40,9 @@ export async function openSides(options: SideOptions): Promise<Sides> {
   if (options.plain === undefined || options.subject === undefined) {
     const { startTestServers } = await import("./test-servers.ts");
     const servers = await startTestServers();
-    return connectSides(servers.plain, servers.subject, { ...options, load: true }, layout, servers.stop);
+    return connectSides(servers.plain, servers.subject, { ...options, load: true }, layout, () =>
+      servers.stop(),
+    );
   }
   return connectSides(
     endpointOf(options.plain),

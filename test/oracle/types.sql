@@ -13,7 +13,7 @@ SELECT shelf, cost, shelf || 'x', cost + 1, cost::numeric(12,1), 'abc'::varchar(
 SELECT max(shelf), min(kind), max(cost), sum(cost) FROM copies, visits WHERE visit_id = 3;
 
 -- @id types.names_of_expressions | Q11: the names that PostgreSQL gives
-SELECT count(*), max(price), price_ + 1, CASE WHEN true THEN 1 END, coalesce(1, 2), (SELECT 1), ARRAY[1], ROW(1), lang::text, lower('X'), CAST(1 AS numeric), EXISTS (SELECT 1), NULL, 'x', now() IS NULL, nullif(1, 2), greatest(1), (ARRAY[1])[1] FROM titles, (SELECT 1 AS price_) q GROUP BY price_, lang LIMIT 1;
+SELECT count(*), max(price), price_ + 1, CASE WHEN true THEN 1 END, coalesce(1, 2), (SELECT 1), ARRAY[1], ROW(1), lang::text, lower('X'), CAST(1 AS numeric), EXISTS (SELECT 1), NULL, 'x', now() IS NULL, nullif(1, 2), greatest(1), (ARRAY[1])[1] FROM titles, (SELECT 1 AS price_) q GROUP BY price_, lang ORDER BY lang LIMIT 1;
 
 -- @id types.domain | Q11: a domain column is described as its base type
 SELECT deposit, login, deposit::numeric, 3::fee FROM members WHERE member_id < 5;
