@@ -62,7 +62,7 @@ describe.skipIf(programVersion("pgbench") === undefined)("pgbench", () => {
       "-s",
       "1",
       "-q",
-      ...connectionArguments(subject).slice(0, -2),
+      ...connectionArguments(subject).slice(0, -1),
       subject.database,
     ]);
     expect(made).toMatchObject({ status: 0 });
@@ -72,7 +72,7 @@ describe.skipIf(programVersion("pgbench") === undefined)("pgbench", () => {
       "20",
       "-c",
       "2",
-      ...connectionArguments(subject).slice(0, -2),
+      ...connectionArguments(subject).slice(0, -1),
       subject.database,
     ]);
     expect(ran.stdout).toContain("number of transactions actually processed: 40/40");
