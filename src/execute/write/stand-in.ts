@@ -62,14 +62,13 @@ export async function buildStandIn(
 ): Promise<StandIn> {
   const { target } = plan;
   const view = staged.table.temporaryName;
-  await workplace.query(
-    [...createSql(target, view, identity, plan.defaults, drawn), ...triggerSql(identity, target)].join("; "),
-  );
+  await workplace.query(createSql(target, view, identity, plan.defaults, drawn).join("; "));
   const columns = target.columns.filter((column) => column.generated === "");
   const nodes = nodesToRead(context, plan, staged, run);
   for (const [i, node] of nodes.entries())
     await fetchRows(context, workplace, plan, staged, identity, columns, node, i, run);
-  await workplace.query(`ANALYZE pg_temp.${quoteIdentifier(ROWS)}`);
+  // Not before: the rows that are brought here are no changes.
+  await workplace.query([...triggerSql(identity, target), `ANALYZE pg_temp.${quoteIdentifier(ROWS)}`].join("; "));
   return { identity, nodes, columns };
 }
 
