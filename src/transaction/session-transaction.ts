@@ -9,6 +9,7 @@ import { query } from "../protocol/frontend-messages.ts";
 import { Backend, Status, type TransactionStatus } from "../protocol/message-types.ts";
 import { parseErrorFields } from "../protocol/error-response.ts";
 import { Dependents, type Dependent } from "./dependents.ts";
+import { PinnedConnections } from "./pinned-connections.ts";
 import type { SessionSettings } from "./settings.ts";
 import { commitInTwoPhases, type CommitLog } from "./two-phase-commit.ts";
 
@@ -49,6 +50,7 @@ export class SessionTransaction {
   private readonly participants = new Map<string, Participant>();
   private savepoints: Savepoint[] = [];
   private readonly dependents = new Dependents();
+  private readonly pinned = new PinnedConnections();
   private settingsAtBegin: SessionSettings;
   /** Settings made with SET LOCAL go at the end even of a committed transaction: what remains then. */
   private settingsAfterCommit: SessionSettings;
@@ -122,10 +124,44 @@ export class SessionTransaction {
     }
   }
 
+  private take(node: string): BackendConnection | Promise<BackendConnection> {
+    return this.pinned.get(node) ?? this.pools.take(node, this.user, this.database);
+  }
+
+  private give(connection: BackendConnection): void {
+    if (!this.pinned.has(connection)) this.pools.give(connection);
+  }
+
+  /** From now on the session works on `node` over one connection of its own, which keeps what statements leave there. */
+  async pin(node: string): Promise<BackendConnection> {
+    const known = this.pinned.get(node);
+    if (known !== undefined) return known;
+    const joined = this.participants.get(node);
+    if (joined !== undefined) {
+      this.pinned.add(joined.connection);
+      return joined.connection;
+    }
+    const connection = await this.pools.take(node, this.user, this.database);
+    this.pinned.add(connection);
+    // Whoever had it before may have left last values of sequences.
+    await connection.query("DISCARD SEQUENCES");
+    return connection;
+  }
+
+  /** The session's own connection to a node, if it has one. */
+  pinnedTo(node: string): BackendConnection | undefined {
+    return this.pinned.get(node);
+  }
+
+  /** Gives up what the session's own connections hold; not within a transaction. */
+  unpin(): void {
+    this.pinned.closeAll();
+  }
+
   /** A connection to `node` for one statement; in a transaction, the node's part of it. `writes`: the statement may change something there. */
   lease(node: string, writes: boolean): Lease | Promise<Lease> {
     if (this.kind === "none") {
-      const connection = this.pools.take(node, this.user, this.database);
+      const connection = this.take(node);
       if (connection instanceof Promise) return connection.then((c) => this.lend(c));
       return this.lend(connection);
     }
@@ -142,7 +178,7 @@ export class SessionTransaction {
         release: () => {},
       };
     }
-    const connection = this.pools.take(node, this.user, this.database);
+    const connection = this.take(node);
     if (connection instanceof Promise) return connection.then((c) => this.join(node, c, writes));
     return this.join(node, connection, writes);
   }
@@ -158,7 +194,7 @@ export class SessionTransaction {
     this.snapshotNodes = undefined;
     for (const node of nodes.toSorted()) {
       if (this.participants.has(node)) continue;
-      const lease = this.join(node, await this.pools.take(node, this.user, this.database), false);
+      const lease = this.join(node, await this.take(node), false);
       await lease.connection.query("SELECT 1");
       if (lease.preludeError !== undefined) throw lease.preludeError;
     }
@@ -175,7 +211,7 @@ export class SessionTransaction {
       connection,
       preludeError: undefined,
       prelude: undefined,
-      release: () => this.pools.give(connection),
+      release: () => this.give(connection),
     };
     this.applySettings(connection, lease);
     return lease;
@@ -283,13 +319,14 @@ export class SessionTransaction {
         void connection.query("ROLLBACK").then(
           () => {
             connection.settingsKey = undefined;
-            this.pools.give(connection);
+            this.give(connection);
           },
           () => connection.destroy(),
         );
       }
     }
     this.participants.clear();
+    this.pinned.closeAll();
     this.kind = "none";
   }
 
@@ -311,7 +348,7 @@ export class SessionTransaction {
     const changed = this.settings !== this.settingsAtBegin || settings !== this.settings;
     for (const { connection } of this.participants.values()) {
       if (changed) connection.settingsKey = undefined;
-      this.pools.give(connection);
+      this.give(connection);
     }
     this.participants.clear();
     this.savepoints = [];
