@@ -43,12 +43,14 @@ const OF_A_SHARD = /^(.*)#\d+$/;
 export function clientError(error: PgError, statement: ParsedStatement, splices: readonly Splice[]): PgError {
   const { fields } = error;
   const schema = fields.schema?.match(OF_A_SHARD)?.[1];
-  if (fields.position === undefined && schema === undefined) return error;
+  // What a referenced row's own table reports lies in the schema of the referencing one.
+  const ofShard = schema !== undefined || (fields.code === "23503" && OF_A_SHARD.test(fields.constraint ?? ""));
+  if (fields.position === undefined && !ofShard) return error;
   const position =
     fields.position === undefined ? undefined : clientPosition(statement, splices, fields.position);
-  if (schema === undefined) return new PgError({ ...fields, position });
+  if (!ofShard) return new PgError({ ...fields, position });
   const constraint = fields.constraint?.match(OF_A_SHARD)?.[1];
-  if (constraint === undefined) return new PgError({ ...fields, schema, position });
+  if (constraint === undefined) return new PgError({ ...fields, schema: schema ?? fields.schema, position });
   const message = fields.message.replaceAll(`"${fields.constraint}"`, `"${constraint}"`);
-  return new PgError({ ...fields, schema, constraint, message, position });
+  return new PgError({ ...fields, schema: schema ?? fields.schema, constraint, message, position });
 }

@@ -12,7 +12,8 @@ import { tableOfIndex } from "./create-index.ts";
 import { isSharded, nodesWithTable, partsOnNode, syncPartitions } from "./create-table.ts";
 import type { DdlStatement } from "./ddl-statement.ts";
 import { alterCompositeType } from "./everywhere.ts";
-import { refuseChangedKeys } from "./follow-structure.ts";
+import { changeKeyType } from "./change-key-type.ts";
+import { changedKey, refuseChangedKeys } from "./follow-structure.ts";
 import { readTableDefinition } from "./read-table-definition.ts";
 
 export async function alterTable(ddl: DdlStatement): Promise<string> {
@@ -27,8 +28,12 @@ export async function alterTable(ddl: DdlStatement): Promise<string> {
   }
   const parts = alterTableParts(ddl.statement, isSharded(relation.distribution));
   const after = await ddl.reload();
-  refuseChangedKeys(ddl, after);
+  refuseChangedKeys(ddl, after, relation);
   const now = after.relationsByOid.get(relation.oid)!;
+  if (changedKey(relation, now) !== undefined) {
+    await changeKeyType(ddl, relation, now, parts);
+    return tag;
+  }
   const table = await readTableDefinition(await ddl.gate("catalog"), relation.oid);
   judgeKeys(table, now.distribution!, after);
   judgeTableExpressions(table, now, after);

@@ -62,9 +62,12 @@ export class DdlStatement {
   readonly statement: ParsedStatement;
   /** The catalog before the statement. */
   readonly before: Snapshot;
+  /** The transaction was begun for this statement alone. */
+  readonly ownTransaction: boolean;
   private ran: Ran = { tag: "", notices: [] };
 
-  constructor(context: DdlContext, statement: ParsedStatement) {
+  constructor(context: DdlContext, statement: ParsedStatement, ownTransaction: boolean) {
+    this.ownTransaction = ownTransaction;
     this.context = context;
     this.statement = statement;
     this.before = context.execution.snapshot();

@@ -3,6 +3,8 @@ import type { DropStmt, List } from "@pgsql/types";
 import { findRelation, type Relation } from "../../catalog/snapshot.ts";
 import { ifExists } from "../../plan/ddl/drop-text.ts";
 import { quoteIdentifier, quoteLiteral, quoteQualified } from "../../sql/quote.ts";
+import type { Splice } from "../../sql/statement.ts";
+import { isWord, nextToken } from "../../sql/tokens.ts";
 import { names } from "../../sql/walk.ts";
 import { nodesWithTable } from "./create-table.ts";
 import type { DdlStatement } from "./ddl-statement.ts";
@@ -27,7 +29,7 @@ export async function dropObjects(ddl: DdlStatement): Promise<string> {
       return tag;
     }
     case "OBJECT_INDEX":
-      return dropIndexes(ddl);
+      return dropIndexes(ddl, drop);
     case "OBJECT_TRIGGER":
     case "OBJECT_POLICY":
       return dropOfTable(ddl, drop);
@@ -51,8 +53,10 @@ export async function dropObjects(ddl: DdlStatement): Promise<string> {
 }
 
 /** Indexes that the catalog node dropped are dropped on the nodes of their tables, by name. */
-async function dropIndexes(ddl: DdlStatement): Promise<string> {
-  const tag = await ddl.onCatalog();
+async function dropIndexes(ddl: DdlStatement, drop: DropStmt): Promise<string> {
+  // Without CONCURRENTLY it is one transaction over all servers, for a moment's lock; inside a block PostgreSQL refuses it.
+  const plain = drop.concurrent === true && ddl.ownTransaction ? withoutConcurrently(ddl) : [];
+  const tag = await ddl.onCatalog(plain);
   const after = await ddl.reload();
   const gone = new Map<Relation, string[]>();
   for (const was of ddl.before.relationsByOid.values()) {
@@ -73,6 +77,13 @@ async function dropIndexes(ddl: DdlStatement): Promise<string> {
     ),
   );
   return tag;
+}
+
+function withoutConcurrently(ddl: DdlStatement): readonly Splice[] {
+  const { text } = ddl.statement;
+  let token = nextToken(text, 0);
+  while (token !== undefined && !isWord(text, token, "concurrently")) token = nextToken(text, token.end);
+  return token === undefined ? [] : [{ start: token.start, end: token.end, text: "" }];
 }
 
 /** DROP TRIGGER t ON table, DROP POLICY p ON table: where the table is. */

@@ -64,20 +64,24 @@ function rename(schema: string, name: string, newSchema: string, newName: string
 }
 
 /** Throws when a distribution column is gone or has another type than it had: its rows would lie in the wrong place. */
-export function refuseChangedKeys(ddl: DdlStatement, after: Snapshot): void {
+export function refuseChangedKeys(ddl: DdlStatement, after: Snapshot, except?: Relation): void {
   for (const now of after.relationsByOid.values()) {
     const was = ddl.before.relationsByOid.get(now.oid);
-    const distribution = was?.distribution;
-    if (distribution === undefined || !isSharded(distribution)) continue;
-    for (const name of distribution.columns) {
-      const before = was!.columns.find((column) => column.name === name)!;
-      const column = now.columns.find((c) => c.number === before.number);
-      if (
-        column === undefined ||
-        column.typeName !== before.typeName ||
-        column.collation !== before.collation
-      )
-        throw refusal("key-changed", `Column "${name}" of table "${now.name}".`);
-    }
+    if (was === undefined || was.oid === except?.oid) continue;
+    const changed = changedKey(was, now);
+    if (changed !== undefined) throw refusal("key-changed", `Column "${changed}" of table "${now.name}".`);
   }
+}
+
+/** A distribution column that is not what it was. */
+export function changedKey(was: Relation, now: Relation): string | undefined {
+  const { distribution } = was;
+  if (distribution === undefined || !isSharded(distribution)) return undefined;
+  return distribution.columns.find((name) => {
+    const before = was.columns.find((column) => column.name === name);
+    const column = now.columns.find((c) => c.number === before?.number);
+    return (
+      column === undefined || column.typeName !== before?.typeName || column.collation !== before.collation
+    );
+  });
 }

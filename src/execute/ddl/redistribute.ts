@@ -4,7 +4,7 @@
  */
 import { CopyRelay } from "../../backend/copy-relay.ts";
 import { partitionsOnNode, shardSchema, shardsOnNode } from "../../catalog/partition-ddl.ts";
-import { recordDistribution } from "../../catalog/record-distribution.ts";
+import { forgetDropped, recordDistribution } from "../../catalog/record-distribution.ts";
 import type { Distribution, Relation } from "../../catalog/snapshot.ts";
 import { pgError } from "../../errors/pg-error.ts";
 import { judgeTableExpressions } from "../../plan/ddl/judge-expressions.ts";
@@ -58,6 +58,7 @@ export async function redistribute(
   await finish(ddl, table, now.distribution!);
   await dropOld(ddl, was);
   await addIncoming(ddl, incoming);
+  await forgetDropped(gate);
 }
 
 /** Where the old tables wait. */
@@ -180,7 +181,14 @@ async function copyRows(
     for (const node of to) {
       const select = `SELECT ${columns} FROM (SELECT ${shown.join(", ")} FROM ${old}) AS old WHERE ${predicates.get(node) ?? "true"}`;
       const connection = await ddl.connection(source);
-      if (node === source) await ddl.derived([node], () => [`INSERT INTO ${target} (${columns}) ${select}`]);
+      // Under the client's search path, in whose terms a USING expression is written.
+      if (node === source)
+        await ddl.run(
+          connection,
+          Buffer.from(`INSERT INTO ${target} (${columns}) ${select}`),
+          undefined,
+          false,
+        );
       else
         await new CopyRelay(
           [connection],

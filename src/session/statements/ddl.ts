@@ -24,7 +24,7 @@ export async function runDefinition(session: Session, planned: PlannedStatement,
   const implicit = !alone && !transaction.active;
   if (implicit) transaction.begin("implicit", "BEGIN");
   await session.loadSnapshot();
-  const ddl = new DdlStatement(contextOf(session), planned.statement);
+  const ddl = new DdlStatement(contextOf(session), planned.statement, implicit);
   const call = findAdminCall(planned.statement);
   let tag = "SELECT 1";
   if (call === undefined) tag = await runDdl(ddl, alone);
