@@ -6,11 +6,16 @@ import type { Outcome, Run } from "../execute/run.ts";
 import { refusal } from "../errors/refusal.ts";
 import type { PlannedStatement } from "./planned-statement.ts";
 import type { Session } from "./session.ts";
+import { prepareCatalogState } from "./statements/catalog-state.ts";
 import { runCopy } from "./statements/copy.ts";
 import { runClose, runDeclare, runFetch } from "./statements/cursor.ts";
 import { isDefinition, runDefinition } from "./statements/ddl.ts";
 import { runExplain } from "./statements/explain.ts";
 import { runDeallocate, runExecute, runPrepare } from "./statements/prepare.ts";
+import { runSetConstraints } from "./statements/set-constraints.ts";
+import { runLock } from "./statements/lock.ts";
+import { runListen, runNotify, runUnlisten } from "./statements/notify.ts";
+import { runSetConstraints } from "./statements/set-constraints.ts";
 import { runSet } from "./statements/set.ts";
 import { runTransactionStatement } from "./statements/transaction.ts";
 import { runDiscard } from "./statements/discard.ts";
@@ -23,6 +28,7 @@ const HANDLERS: ReadonlyMap<string, StatementHandler> = new Map<string, Statemen
   ["TransactionStmt", runTransactionStatement],
   ["VariableSetStmt", runSet],
   ["VariableShowStmt", runShow],
+  ["ConstraintsSetStmt", runSetConstraints],
   ["PrepareStmt", runPrepare],
   ["ExecuteStmt", runExecute],
   ["DeallocateStmt", runDeallocate],
@@ -32,6 +38,11 @@ const HANDLERS: ReadonlyMap<string, StatementHandler> = new Map<string, Statemen
   ["FetchStmt", runFetch],
   ["ClosePortalStmt", runClose],
   ["ExplainStmt", runExplain],
+  ["ListenStmt", runListen],
+  ["NotifyStmt", runNotify],
+  ["UnlistenStmt", runUnlisten],
+  ["LockStmt", runLock],
+  ["ConstraintsSetStmt", runSetConstraints],
 ]);
 
 export async function runStatement(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {
@@ -47,7 +58,8 @@ export async function runStatement(session: Session, planned: PlannedStatement, 
   if (plan?.kind === "read") return runRead(session.context, plan, run);
   if (plan?.kind === "write") return runWriting(session, plan, run);
   if (plan?.kind === "catalog") {
-    const outcome = await runOnCatalog(session.context, plan.statement, plan.writes, run);
+    const writes = await prepareCatalogState(session, plan);
+    const outcome = await runOnCatalog(session.context, plan.statement, writes, run);
     if (plan.changesSettings) await session.reported.takeOver();
     return outcome;
   }

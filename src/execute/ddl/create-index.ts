@@ -1,10 +1,12 @@
 /** CREATE INDEX: PostgreSQL chooses its name on the catalog node; the data nodes get the definition as it was read there. */
 import type { IndexStmt } from "@pgsql/types";
 import { findRelation, type Relation } from "../../catalog/snapshot.ts";
+import { pgError } from "../../errors/pg-error.ts";
 import { refusal } from "../../errors/refusal.ts";
 import { judgeKeys } from "../../plan/ddl/judge-keys.ts";
 import { judgeTableExpressions } from "../../plan/ddl/judge-expressions.ts";
 import type { IndexDefinition, TableDefinition } from "../../plan/ddl/table-definition.ts";
+import { quoteIdentifier, quoteQualified } from "../../sql/quote.ts";
 import { isSharded, nodesWithTable, syncPartitions } from "./create-table.ts";
 import type { DdlStatement } from "./ddl-statement.ts";
 import { readTableDefinition } from "./read-table-definition.ts";
@@ -19,6 +21,7 @@ export async function createIndex(ddl: DdlStatement): Promise<string> {
   const tag = await ddl.onCatalog();
   if (relation?.distribution === undefined || ddl.skipped) return tag;
   const table = await readTableDefinition(gate, relation.oid);
+  if (create.unique === true) await reportDuplicates(ddl, relation, table, known);
   const index = judgeNewIndex(ddl, relation, table, known);
   await ddl.changed();
   const nodes = nodesWithTable(ddl, relation.distribution);
@@ -34,11 +37,50 @@ export function judgeNewIndex(
   table: TableDefinition,
   known: readonly IndexDefinition[],
 ): IndexDefinition {
-  const index = table.indexes.find((candidate) => known.every((k) => k.oid !== candidate.oid))!;
+  const index = newIndex(table, known);
   const only = { ...table, columns: [], constraints: [], indexes: [index] };
   judgeKeys(only, relation.distribution!, ddl.before);
   judgeTableExpressions(only, relation, ddl.before);
   return index;
+}
+
+/** A unique index that no PostgreSQL could build: that is said first, not that Pleiad could not keep it unique. */
+async function reportDuplicates(
+  ddl: DdlStatement,
+  relation: Relation,
+  table: TableDefinition,
+  known: readonly IndexDefinition[],
+): Promise<void> {
+  const index = newIndex(table, known);
+  const distribution = relation.distribution!;
+  const columns = index.columns.filter((column) => column !== null);
+  if (
+    index.expressions.length > 0 ||
+    !isSharded(distribution) ||
+    distribution.columns.every((c) => columns.includes(c))
+  )
+    return;
+  const list = columns.map(quoteIdentifier);
+  const present = list.map((column) => `${column} IS NOT NULL`).join(" AND ");
+  const name = quoteQualified(relation.schema, relation.name);
+  await ddl.everywhere(nodesWithTable(ddl, distribution), async (node) => {
+    const [twice] = await (
+      await ddl.asClient(node)
+    )(
+      `SELECT concat_ws(', ', ${list.join(", ")}) FROM ${name} WHERE ${present} GROUP BY ${list.join(", ")} HAVING count(*) > 1 LIMIT 1`,
+    );
+    if (twice === undefined) return;
+    throw pgError("23505", `could not create unique index "${index.name}"`, {
+      detail: `Key (${list.join(", ")})=(${twice[0]}) is duplicated.`,
+      schema: relation.schema,
+      table: relation.name,
+      constraint: index.name,
+    });
+  });
+}
+
+function newIndex(table: TableDefinition, known: readonly IndexDefinition[]): IndexDefinition {
+  return table.indexes.find((candidate) => known.every((k) => k.oid !== candidate.oid))!;
 }
 
 /** The table that an index belongs to. */
