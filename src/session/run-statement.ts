@@ -15,7 +15,6 @@ import { runDeallocate, runExecute, runPrepare } from "./statements/prepare.ts";
 import { runSetConstraints } from "./statements/set-constraints.ts";
 import { runLock } from "./statements/lock.ts";
 import { runListen, runNotify, runUnlisten } from "./statements/notify.ts";
-import { runSetConstraints } from "./statements/set-constraints.ts";
 import { runSet } from "./statements/set.ts";
 import { runTransactionStatement } from "./statements/transaction.ts";
 import { runDiscard } from "./statements/discard.ts";
@@ -42,7 +41,6 @@ const HANDLERS: ReadonlyMap<string, StatementHandler> = new Map<string, Statemen
   ["NotifyStmt", runNotify],
   ["UnlistenStmt", runUnlisten],
   ["LockStmt", runLock],
-  ["ConstraintsSetStmt", runSetConstraints],
 ]);
 
 export async function runStatement(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {

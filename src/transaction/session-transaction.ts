@@ -221,7 +221,9 @@ export class SessionTransaction {
     const lease: Lease = { connection, preludeError: undefined, prelude: undefined, release: () => {} };
     this.applySettings(connection, lease);
     const savepoints = this.savepoints.map((s) => `; SAVEPOINT ${quoteName(s.name)}`).join("");
-    sendPrelude(connection, this.beginSql + savepoints, lease);
+    // currval() shall know this session's values only: whoever had the connection before may have left others.
+    const clean = node === "catalog" && !this.pinned.has(connection) ? "DISCARD SEQUENCES; " : "";
+    sendPrelude(connection, clean + this.beginSql + savepoints, lease);
     this.participants.set(node, { connection, wrote: writes });
     return lease;
   }

@@ -12,14 +12,8 @@ import { readDataRow } from "../../protocol/backend-messages.ts";
 import { parseErrorFields } from "../../protocol/error-response.ts";
 import { bindWithTail, execute, parse, sync, textBindTail } from "../../protocol/frontend-messages.ts";
 import { Backend } from "../../protocol/message-types.ts";
-import { quoteLiteral } from "../../sql/quote.ts";
-
-/** The default's expression as SQL for the catalog node. */
-function defaultSql(column: Column): string {
-  if (column.identity !== "" && column.sequence !== undefined)
-    return `pg_catalog.nextval(${quoteLiteral(column.sequence)}::pg_catalog.regclass)::${column.typeName}`;
-  return `(${column.defaultExpression ?? "NULL"})::${column.typeName}`;
-}
+import { textSql } from "../write/draw-defaults.ts";
+import { defaultOf } from "../write/stage.ts";
 
 /** What a COPY's defaults depend on besides the column. */
 export interface DefaultCircumstances {
@@ -52,7 +46,10 @@ export function evaluateDefaults(
   rows: number,
   binary: boolean,
 ): Promise<(Buffer | null)[][]> {
-  const sql = `SELECT ${columns.map((column) => defaultSql(column)).join(", ")} FROM pg_catalog.generate_series(1, ${rows})`;
+  // OFFSET 0: each default is evaluated once per row, whatever is made of its value above.
+  const drawn = columns.map((column, i) => `(${defaultOf(column)})::${column.typeName} AS v${i}`).join(", ");
+  const list = columns.map((column, i) => (binary ? `v${i}` : textSql(column, `v${i}`))).join(", ");
+  const sql = `SELECT ${list} FROM (SELECT ${drawn} FROM pg_catalog.generate_series(1, ${rows}) OFFSET 0) AS d`;
   return new Promise((resolve, reject) => {
     const values: (Buffer | null)[][] = [];
     let error: PgError | undefined;

@@ -38,7 +38,7 @@ export async function drawDefaults(
 }
 
 /** Without DateStyle and abbreviated time zones, which may not be read as they were written. */
-function textSql(column: Column, value: string): string {
+export function textSql(column: Column, value: string): string {
   if (column.typeOid !== typeOids.timestamptz) return value;
   const era = `CASE WHEN ${value} < '0001-01-01 00:00+00' THEN ' BC' ELSE '' END`;
   const digits = `pg_catalog.to_char(${value} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '+00' || ${era}`;

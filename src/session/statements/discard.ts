@@ -18,8 +18,14 @@ export async function runDiscard(session: Session, planned: PlannedStatement, ru
     if (session.transaction.kind !== "none")
       throw pgError("25001", "DISCARD ALL cannot run inside a transaction block");
     session.prepared.clear();
+    for (const cursor of session.cursors.all()) await session.cursors.close(cursor);
+    // Advisory locks and LISTEN end with the connection that holds them; others may wait for the locks at once.
+    await session.transaction.pinnedTo("catalog")?.query("SELECT pg_catalog.pg_advisory_unlock_all()");
+    session.transaction.unpin();
     session.transaction.changeSettings(session.startupSettings, false);
     await session.reported.sendChanged();
   }
+  if (target === "DISCARD_SEQUENCES")
+    await session.transaction.pinnedTo("catalog")?.query("DISCARD SEQUENCES");
   return complete(session.context, run, TAGS[target]!);
 }
