@@ -46,7 +46,9 @@ export class CopyRelay {
     const finished = this.openTarget();
     if (this.binary) this.target.write(copyData(BINARY_HEADER));
     await Promise.all(this.sources.map((source) => this.read(source)));
+    // The last bytes may have filled the target's buffer: nobody gets a source back that does not read.
     this.target.onDrain = undefined;
+    this.resumeSources();
     if (!this.targetDone) {
       if (this.error !== undefined) this.target.write(copyFail("the source failed"));
       else {
@@ -83,18 +85,19 @@ export class CopyRelay {
         },
       });
       this.target.onDrain = () => {
-        if (!this.paused) return;
-        this.paused = false;
-        for (const source of this.sources) source.resume();
+        this.resumeSources();
       };
     });
   }
 
+  private resumeSources(): void {
+    if (!this.paused) return;
+    this.paused = false;
+    for (const source of this.sources) source.resume();
+  }
+
   private stopSources(): void {
-    if (this.paused) {
-      this.paused = false;
-      for (const source of this.sources) source.resume();
-    }
+    this.resumeSources();
     for (const source of this.sources) if (source.depth > 0) void source.cancel();
   }
 
