@@ -60,10 +60,14 @@ export interface ProgramOutput {
   readonly stderr: string;
 }
 
+/** A program that hangs is killed, so that its test fails and the next one runs. */
+const PROGRAM_TIMEOUT_MS = 30_000;
+
 export function runProgram(program: string, args: readonly string[], input = ""): Promise<ProgramOutput> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       stdio: "pipe",
+      timeout: PROGRAM_TIMEOUT_MS,
       env: { ...process.env, PGOPTIONS: "", LC_ALL: "C.UTF-8" },
     });
     let [stdout, stderr] = ["", ""];
