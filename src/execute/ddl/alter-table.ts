@@ -2,12 +2,19 @@
 import type { AlterTableCmd, AlterTableStmt, ColumnDef } from "@pgsql/types";
 import type { Relation } from "../../catalog/snapshot.ts";
 import { refusal } from "../../errors/refusal.ts";
-import { alterTableParts, partitionText, tableSplices } from "../../plan/ddl/alter-table-parts.ts";
+import {
+  alterTableParts,
+  partitionText,
+  tableSplices,
+  type AlterParts,
+  type AlterPart,
+} from "../../plan/ddl/alter-table-parts.ts";
 import { judgeKeys } from "../../plan/ddl/judge-keys.ts";
 import { judgeTableExpressions } from "../../plan/ddl/judge-expressions.ts";
 import { endOfName } from "../../plan/ddl/table-head.ts";
 import { quoteIdentifier, quoteQualified } from "../../sql/quote.ts";
-import { addValuedColumn } from "./add-valued-column.ts";
+import type { TableDefinition } from "../../plan/ddl/table-definition.ts";
+import { valuedColumn, type ValuedColumn } from "./valued-column.ts";
 import { tableOfIndex } from "./create-index.ts";
 import { isSharded, nodesWithTable, partsOnNode, syncPartitions } from "./create-table.ts";
 import type { DdlStatement } from "./ddl-statement.ts";
@@ -44,40 +51,39 @@ export async function alterTable(ddl: DdlStatement): Promise<string> {
 async function alterOnNodes(
   ddl: DdlStatement,
   relation: Relation,
-  parts: ReturnType<typeof alterTableParts>,
-  table: Awaited<ReturnType<typeof readTableDefinition>>,
+  parts: AlterParts,
+  table: TableDefinition,
 ): Promise<void> {
   const distribution = relation.distribution!;
   const nodes = nodesWithTable(ddl, distribution);
-  const splices = tableSplices(parts);
-  const commands = parts.parts.map((part) => part.command);
-  // PostgreSQL drops before it adds, whatever the order; other commands may speak of a new column.
-  const drops = commands.some((command) => command.subtype === "AT_DropColumn");
-  if (splices !== undefined && drops) await ddl.onNodes(nodes, () => splices);
+  const valued = new Map<AlterPart, ValuedColumn>();
   for (const part of parts.parts) {
     if (part.place !== "valued column") continue;
     const { ColumnDef: column } = part.command.def as { ColumnDef: ColumnDef };
-    const before = drops
-      ? { ...relation, columns: relation.columns.filter((c) => !isDropped(c.name, commands)) }
-      : relation;
-    await addValuedColumn(ddl, before, table, column.colname!);
+    const found = await valuedColumn(ddl, relation, table, column.colname!);
+    // Without one, ADD COLUMN IF NOT EXISTS found the column: there is nothing to be done.
+    if (found !== undefined) valued.set(part, found);
   }
-  if (splices !== undefined && !drops) await ddl.onNodes(nodes, () => splices);
+  const columns = [...valued.values()];
+  await ddl.throughGate(nodes, (node) => columns.flatMap((column) => column.prepare(node)));
+  const texts = new Map([...valued].map(([part, column]) => [part, column.add]));
+  const splices = tableSplices(parts, texts);
+  if (splices !== undefined) await ddl.onNodes(nodes, () => splices);
   const alter = `ALTER TABLE ${quoteQualified(relation.schema, relation.name)}`;
-  const numbered = commands.filter(
-    (command, i) => command.subtype === "AT_ColumnDefault" && parts.parts[i]!.place === "catalog",
+  const numbered = parts.parts.filter(
+    (part) => part.command.subtype === "AT_ColumnDefault" && part.place === "catalog",
   );
   await ddl.derived(nodes, (node) => [
-    ...numbered.map((command) => `${alter} ALTER COLUMN ${quoteIdentifier(command.name!)} DROP DEFAULT`),
+    ...columns.flatMap((column) => column.settle),
+    ...numbered.map(({ command }) => `${alter} ALTER COLUMN ${quoteIdentifier(command.name!)} DROP DEFAULT`),
     ...partsOnNode(relation, distribution, node).flatMap(
       (part) => partitionText(ddl.statement, parts, part) ?? [],
     ),
   ]);
-  if (isSharded(distribution)) await ddl.throughGate(nodes, () => [syncPartitions(relation)]);
-}
-
-function isDropped(name: string, commands: readonly AlterTableCmd[]): boolean {
-  return commands.some((command) => command.subtype === "AT_DropColumn" && command.name === name);
+  await ddl.throughGate(nodes, () => [
+    ...columns.flatMap((column) => column.clean),
+    ...(isSharded(distribution) ? [syncPartitions(relation)] : []),
+  ]);
 }
 
 /** ALTER INDEX … SET and its like: on a sharded table, for the index of each partition. */

@@ -114,8 +114,10 @@ async function relationsInTypes(ddl: DdlStatement, nodes: readonly Node[]): Prom
   const found: Relation[] = [];
   const path = await ddl.context.searchPath();
   walk(nodes, (type, fields) => {
-    if (type !== "TypeName" && type !== "argType") return;
-    const typeName = fields as TypeName;
+    const typeName = (
+      type === "FunctionParameter" ? fields["argType"] : type === "TypeName" ? fields : undefined
+    ) as TypeName | undefined;
+    if (typeName === undefined) return;
     const parts = names(typeName.names) ?? [];
     const named = typeName.pct_type === true ? parts.slice(0, -1) : parts;
     const schemas = named.length > 1 ? [named.at(-2)!] : path;

@@ -81,21 +81,29 @@ export function alterTableParts(statement: ParsedStatement, sharded: boolean): A
   return { head, parts };
 }
 
-/** The text for the table itself, as changes to what the client wrote; undefined when nothing of it is left. */
-export function tableSplices({ head, parts }: AlterParts): readonly Splice[] | undefined {
-  const kept = parts.filter((part) => part.place === "table");
-  if (kept.length === 0) return undefined;
+/**
+ * The text for the table itself, as changes to what the client wrote; undefined when nothing of it is left. Valued columns
+ * are written as the replacements say: among the others, so that the order of columns is that of the shell.
+ */
+export function tableSplices(
+  { head, parts }: AlterParts,
+  replacements: ReadonlyMap<AlterPart, string>,
+): readonly Splice[] | undefined {
+  const stays = (part: AlterPart) => part.place === "table" || replacements.has(part);
+  if (!parts.some(stays)) return undefined;
   const splices = [...head.plain];
   parts.forEach((part, i) => {
-    if (part.place === "table") return;
-    // With the comma behind it, or before it when nothing that stays follows.
-    const last = parts.slice(i + 1).every((later) => later.place !== "table");
-    const before = parts[i - 1];
-    splices.push(
-      last
-        ? { start: before!.end, end: part.end, text: "" }
-        : { start: part.start, end: parts[i + 1]!.start, text: "" },
-    );
+    const replacement = replacements.get(part);
+    if (replacement !== undefined) splices.push({ start: part.start, end: part.end, text: replacement });
+    else if (!stays(part)) {
+      // With the comma behind it, or before it when nothing that stays follows.
+      const last = !parts.slice(i + 1).some(stays);
+      splices.push(
+        last
+          ? { start: parts[i - 1]!.end, end: part.end, text: "" }
+          : { start: part.start, end: parts[i + 1]!.start, text: "" },
+      );
+    }
   });
   return splices;
 }
