@@ -51,6 +51,7 @@ async function lookForLeftovers(servers: TestServers): Promise<string[]> {
 
 /** A connection that is asked one simple query at a time. */
 export class Client {
+  static readonly #open = new Set<Client>();
   readonly wire: WireConnection;
 
   private constructor(wire: WireConnection) {
@@ -58,7 +59,15 @@ export class Client {
   }
 
   static async connect(at: Endpoint, settings: Record<string, string> = {}): Promise<Client> {
-    return new Client(await WireConnection.connect(at, settings));
+    const client = new Client(await WireConnection.connect(at, settings));
+    Client.#open.add(client);
+    return client;
+  }
+
+  /** After each test: one that failed must not hold what the next one needs. */
+  static vanishAll(): void {
+    for (const { wire } of Client.#open) if (!wire.socket.destroyed) wire.vanish();
+    Client.#open.clear();
   }
 
   async ask(sql: string): Promise<{ rows: (string | null)[][]; error: AnswerError | undefined }> {

@@ -3,7 +3,7 @@
  * was answered (S1, S2, S3, S9, X1, X2, X4). Every scenario also runs on a plain PostgreSQL and must look the same there.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { copyLines, runSql } from "../../bench/run-sql.ts";
 import { RandomSource } from "../oracle/random-source.ts";
 import type { Endpoint } from "../oracle/wire/connection.ts";
@@ -39,6 +39,8 @@ beforeAll(async () => {
     await copyLines(at, "stock", lines);
   }
 });
+
+afterEach(() => Client.vanishAll());
 
 afterAll(async () => {
   await servers?.stop();
