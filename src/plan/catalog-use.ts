@@ -36,6 +36,9 @@ const regType =
 const writingPattern =
   /^(?:lo_|lowrite$|pg_(?:try_)?advisory|pg_replication|pg_create|pg_drop|pg_clear|pg_restore|pg_copy|pg_logical|pg_backup|pg_promote|pg_wal_replay|pg_log_|pg_stat_reset|brin_|gin_|binary_upgrade)/;
 
+/** Locks belong to the connection that takes them: together with tables that would be one which goes back with the statement. */
+const advisoryLock = /^pg_(?:try_)?advisory_/;
+
 /** Throws a refusal for what would be answered wrongly everywhere. */
 export function findCatalogUse(
   tree: QueryTree,
@@ -69,6 +72,7 @@ export function findCatalogUse(
     const runsText = textQueryFunctions.has(name) || (name === "ts_rewrite" && node.args?.length === 2);
     if (runsText) throw refusal("text-query-function", `Function ${name}.`);
     if (isShellStatistics(name)) throw refusal("shell-statistics", `Function ${name}.`);
+    if (advisoryLock.test(name)) connectionFunction ??= name;
     if (connectionFunctions.has(name)) connectionFunction ??= name;
     else needed ||= readsCatalogs(name);
     needed ||= sequenceFunctions.has(name) || writingFunctions.has(name);

@@ -18,6 +18,9 @@ export interface FetchStmt {
 
 export class Cursor implements Dependent {
   readonly name: string;
+  /** The DECLARE statement as the client wrote it. */
+  readonly statement: string;
+  readonly createdAt = new Date();
   readonly fields: readonly Field[];
   readonly binary: boolean;
   /** WITH HOLD: stays when its transaction commits. */
@@ -29,10 +32,11 @@ export class Cursor implements Dependent {
 
   constructor(
     registry: Cursors,
-    options: Pick<Cursor, "name" | "fields" | "binary" | "holdable" | "lease" | "ownsLease">,
+    options: Pick<Cursor, "name" | "statement" | "fields" | "binary" | "holdable" | "lease" | "ownsLease">,
   ) {
     this.registry = registry;
     this.name = options.name;
+    this.statement = options.statement;
     this.fields = options.fields;
     this.binary = options.binary;
     this.holdable = options.holdable;

@@ -140,6 +140,7 @@ export class ExtendedQuery {
       planned,
       circumstances: session.transaction.settings.key,
       parameterTypes: planned?.description?.parameterTypes ?? message.parameterTypes,
+      preparedAt: new Date(),
       fromSql: false,
     });
     session.output.push(parseComplete);

@@ -11,6 +11,7 @@ import { clientError } from "../execute/client-error.ts";
 import { describeText } from "./describe-statement.ts";
 import type { Description, PlannedStatement } from "./planned-statement.ts";
 import type { Session } from "./session.ts";
+import { withSessionViews } from "./session-views.ts";
 import { describeFetch } from "./cursors.ts";
 import { planWrite } from "../plan/write/plan-write.ts";
 import { sourceToDescribe } from "../plan/write/source-width.ts";
@@ -74,7 +75,10 @@ export async function planQueryString(
     throw pgError("42601", "cannot insert multiple commands into a prepared statement");
   if (statements.length !== 1) return statements.map((statement) => unplanned(session.snapshot(), statement));
   const planned = await planStatement(session, statements[0]!, parameterTypes, extended);
-  if (cacheable && planned.plan !== undefined) session.catalog.keepPlans(planned.snapshot, key, [planned]);
+  // A statement that shows something of this session is another one by now.
+  const asWritten = planned.statement === statements[0];
+  if (cacheable && asWritten && planned.plan !== undefined)
+    session.catalog.keepPlans(planned.snapshot, key, [planned]);
   return [planned];
 }
 
@@ -107,6 +111,8 @@ export async function planStatement(
   }
   if (findAdminCall(statement) !== undefined)
     return { ...base, description: await describe(session, statement, parameterTypes) };
+  const own = await withSessionViews(session, statement);
+  if (own !== statement) return planStatement(session, own, parameterTypes, extended);
   let plan: ReadPlan | CatalogPlan;
   let description: Description | undefined;
   if (extended) description = await describe(session, statement, parameterTypes);

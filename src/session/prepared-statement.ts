@@ -13,6 +13,9 @@ export interface PreparedStatement {
   circumstances: string;
   /** Types that were described at first: they stay. */
   readonly parameterTypes: readonly number[];
+  readonly preparedAt: Date;
+  /** The PREPARE statement as the client wrote it, where it is one. */
+  readonly source?: Buffer;
   /** PREPARE, for pg_prepared_statements. */
   readonly fromSql: boolean;
 }

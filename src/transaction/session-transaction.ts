@@ -222,8 +222,9 @@ export class SessionTransaction {
     this.applySettings(connection, lease);
     const savepoints = this.savepoints.map((s) => `; SAVEPOINT ${quoteName(s.name)}`).join("");
     // currval() shall know this session's values only: whoever had the connection before may have left others.
-    const clean = node === "catalog" && !this.pinned.has(connection) ? "DISCARD SEQUENCES; " : "";
-    sendPrelude(connection, clean + this.beginSql + savepoints, lease);
+    if (node === "catalog" && !this.pinned.has(connection))
+      sendPrelude(connection, "DISCARD SEQUENCES", lease);
+    sendPrelude(connection, this.beginSql + savepoints, lease);
     this.participants.set(node, { connection, wrote: writes });
     return lease;
   }

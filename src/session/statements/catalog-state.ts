@@ -1,9 +1,7 @@
 /**
  * Statements of the catalog node that touch what belongs to a session and not to a transaction: advisory locks of the
- * session, the last values of sequences, LISTEN. They run over a connection of the session's own. Views of a session's
- * prepared statements and cursors would show the connection's instead.
+ * session, the last values of sequences, LISTEN. They run over a connection of the session's own.
  */
-import { refusal } from "../../errors/refusal.ts";
 import type { CatalogPlan } from "../../plan/plan.ts";
 import { walk } from "../../sql/walk.ts";
 import type { Session } from "../session.ts";
@@ -13,18 +11,10 @@ interface SessionState {
   readonly needsOwnConnection: boolean;
   /** NOTIFY by a function: PREPARE TRANSACTION would refuse it, and there is nothing to prepare. */
   readonly notifies: boolean;
-  readonly view: string | undefined;
 }
 
 const OWN_CONNECTION =
   /^(pg_(try_)?advisory_(lock|unlock)(_shared|_all)?|currval|lastval|nextval|setval|pg_listening_channels)$/;
-const SESSION_VIEWS: ReadonlySet<string> = new Set([
-  "pg_cursors",
-  "pg_prepared_statements",
-  "pg_cursor",
-  "pg_prepared_statement",
-]);
-
 const known = new WeakMap<CatalogPlan, SessionState>();
 
 function stateOf(plan: CatalogPlan): SessionState {
@@ -36,26 +26,19 @@ function stateOf(plan: CatalogPlan): SessionState {
 function findState(plan: CatalogPlan): SessionState {
   let needsOwnConnection = false;
   let notifies = false;
-  let view: string | undefined;
   walk(plan.statement.tree, (type, fields) => {
-    let name: string | undefined;
-    if (type === "FuncCall")
-      name = (fields as { funcname?: readonly { String?: { sval?: string } }[] }).funcname?.at(-1)?.String
-        ?.sval;
-    else if (type === "RangeVar") name = (fields as { relname?: string }).relname;
-    if (name === undefined) return;
-    if (SESSION_VIEWS.has(name)) view = name;
     if (type !== "FuncCall") return;
+    const { funcname } = fields as { funcname?: readonly { String?: { sval?: string } }[] };
+    const name = funcname?.at(-1)?.String?.sval ?? "";
     needsOwnConnection ||= OWN_CONNECTION.test(name);
     notifies ||= name === "pg_notify";
   });
-  return { needsOwnConnection, notifies, view };
+  return { needsOwnConnection, notifies };
 }
 
 /** To be called before a catalog plan runs; says whether it writes in a way that a commit has to prepare. */
 export async function prepareCatalogState(session: Session, plan: CatalogPlan): Promise<boolean> {
-  const { needsOwnConnection, notifies, view } = stateOf(plan);
-  if (view !== undefined) throw refusal("session-views", `The view is ${view}.`);
+  const { needsOwnConnection, notifies } = stateOf(plan);
   if (needsOwnConnection) listenOn(session, await session.transaction.pin("catalog"));
   return plan.writes && !notifies;
 }

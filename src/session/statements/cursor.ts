@@ -68,6 +68,7 @@ export async function runDeclare(session: Session, planned: PlannedStatement, ru
   session.cursors.add(
     new Cursor(session.cursors, {
       name,
+      statement: `${statement.text.toString()};`,
       fields: description?.fields ?? [],
       binary: (options & BINARY) !== 0,
       holdable,

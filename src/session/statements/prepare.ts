@@ -38,6 +38,8 @@ export async function runPrepare(session: Session, planned: PlannedStatement, ru
     planned: inner,
     circumstances: session.transaction.settings.key,
     parameterTypes: inner?.description?.parameterTypes ?? [],
+    preparedAt: new Date(),
+    source: Buffer.concat([planned.statement.text, Buffer.from(";")]),
     fromSql: true,
   });
   return complete(session.context, run, "PREPARE");

@@ -1,0 +1,92 @@
+/**
+ * pg_prepared_statements and pg_cursors are the session's, not those of a connection to the catalog node: in a statement that
+ * names them, the rows stand in the place of the name.
+ */
+import { parseStatements } from "../sql/parse.ts";
+import { quoteLiteral } from "../sql/quote.ts";
+import { applySplices } from "../sql/splice.ts";
+import type { ParsedStatement, Splice } from "../sql/statement.ts";
+import { nextToken, tokenName } from "../sql/tokens.ts";
+import { walk } from "../sql/walk.ts";
+import type { Session } from "./session.ts";
+
+interface SessionView {
+  readonly columns: string;
+  rows(session: Session): Promise<string[]> | string[];
+}
+
+const oids = (list: readonly number[]): string => `'{${list.join(",")}}'::oid[]::regtype[]`;
+const time = (date: Date): string => `${quoteLiteral(date.toISOString())}::timestamptz`;
+
+const VIEWS: Readonly<Record<string, SessionView>> = {
+  pg_prepared_statements: {
+    columns:
+      "name, statement, prepare_time, parameter_types, result_types, from_sql, generic_plans, custom_plans",
+    rows: ({ prepared }) =>
+      [...prepared.values()]
+        .filter(({ name }) => name !== "")
+        .map(({ name, text, source, preparedAt, parameterTypes, planned, fromSql }) => {
+          const fields = planned?.description?.fields;
+          const results = fields === undefined ? "NULL::regtype[]" : oids(fields.map((f) => f.typeOid));
+          const statement = quoteLiteral((source ?? text).toString());
+          return `${quoteLiteral(name)}::text, ${statement}::text, ${time(preparedAt)}, ${oids(parameterTypes)}, ${results}, ${fromSql}, 0::int8, 0::int8`;
+        }),
+  },
+  pg_cursors: {
+    columns: "name, statement, is_holdable, is_binary, is_scrollable, creation_time",
+    rows: ({ cursors }) =>
+      Promise.all(
+        cursors.all().map(async ({ name, statement, holdable, binary, createdAt, lease }) => {
+          // Whether it can go back depends on its plan.
+          const [row] = await lease.connection.query(
+            `SELECT is_scrollable FROM pg_catalog.pg_cursors WHERE name = ${quoteLiteral(name)}`,
+          );
+          const scrollable = row?.[0] === "t";
+          return `${quoteLiteral(name)}::text, ${quoteLiteral(statement)}::text, ${holdable}, ${binary}, ${scrollable}, ${time(createdAt)}`;
+        }),
+      ),
+  },
+};
+
+const NAMES = /pg_cursors|pg_prepared_statements/i;
+/** Types of the columns for a view without rows. */
+const EMPTY: Readonly<Record<string, string>> = {
+  pg_prepared_statements:
+    "NULL::text, NULL::text, NULL::timestamptz, NULL::regtype[], NULL::regtype[], NULL::bool, NULL::int8, NULL::int8",
+  pg_cursors: "NULL::text, NULL::text, NULL::bool, NULL::bool, NULL::bool, NULL::timestamptz",
+};
+
+/** The statement itself when it names no such view. */
+export async function withSessionViews(
+  session: Session,
+  statement: ParsedStatement,
+): Promise<ParsedStatement> {
+  if (!NAMES.test(statement.text.toString("latin1"))) return statement;
+  const found: { readonly name: string; readonly start: number; readonly alias: boolean }[] = [];
+  walk(statement.tree, (type, fields) => {
+    if (type !== "RangeVar") return;
+    const { schemaname, relname, location, alias } = fields as {
+      schemaname?: string;
+      relname?: string;
+      location?: number;
+      alias?: object;
+    };
+    if (relname === undefined || !(relname in VIEWS)) return;
+    if (schemaname !== undefined && schemaname !== "pg_catalog") return;
+    found.push({ name: relname, start: location ?? 0, alias: alias !== undefined });
+  });
+  if (found.length === 0) return statement;
+  const splices: Splice[] = [];
+  for (const { name, start, alias } of found) {
+    let token = nextToken(statement.text, start)!;
+    while (tokenName(statement.text, token) !== name) token = nextToken(statement.text, token.end)!;
+    const { columns, rows } = VIEWS[name]!;
+    const selects = (await rows(session)).map((row) => `SELECT ${row}`);
+    if (selects.length === 0) selects.push(`SELECT ${EMPTY[name]!} WHERE false`);
+    const text = `(SELECT * FROM (${selects.join(" UNION ALL ")}) AS v (${columns}))${alias ? "" : ` AS ${name}`}`;
+    splices.push({ start, end: token.end, text });
+  }
+  const text = applySplices(statement.text, splices);
+  const [spliced] = parseStatements(text.toString());
+  return { ...spliced!, offset: statement.offset, charactersBefore: statement.charactersBefore };
+}
