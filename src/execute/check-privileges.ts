@@ -20,9 +20,7 @@ export async function checkPrivileges(context: ExecutionContext, plan: ReadPlan,
   let keys = permitted.get(plan);
   if (keys?.has(key)) return;
   const { transaction } = context;
-  const lease = await (transaction.changedCatalog
-    ? transaction.lease("catalog", false)
-    : transaction.leaseApart("catalog"));
+  const lease = await transaction.leaseToAsk();
   try {
     const error = await explain(lease.connection, plan.statement.text, run.parameterTypes);
     if (lease.preludeError !== undefined) throw lease.preludeError;

@@ -27,7 +27,9 @@ describe("FrameReader", () => {
   test("frames are the same however the stream is cut", () => {
     fc.assert(
       fc.property(
-        fc.array(fc.tuple(fc.integer({ min: 1, max: 255 }), fc.uint8Array({ maxLength: 300 })), { maxLength: 20 }),
+        fc.array(fc.tuple(fc.integer({ min: 1, max: 255 }), fc.uint8Array({ maxLength: 300 })), {
+          maxLength: 20,
+        }),
         fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 50 }),
         (messages, cuts) => {
           const stream = Buffer.concat(messages.map(([type, body]) => frame(type, Buffer.from(body))));

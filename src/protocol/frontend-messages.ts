@@ -70,7 +70,14 @@ export function readBind(buffer: Buffer, start: number, end: number): BindMessag
   }
   const resultFormats = formats();
   reader.finish();
-  return { portal, statement, tail: buffer.subarray(tailStart, end), parameterFormats, values, resultFormats };
+  return {
+    portal,
+    statement,
+    tail: buffer.subarray(tailStart, end),
+    parameterFormats,
+    values,
+    resultFormats,
+  };
 }
 
 export function readDescribe(buffer: Buffer, start: number, end: number): DescribeMessage | undefined {
@@ -137,7 +144,10 @@ export function bindWithTail(portal: string, statement: string, tail: Buffer): B
 }
 
 /** Tail of a Bind whose values are all in text form. */
-export function textBindTail(values: readonly (string | Buffer | null)[], resultFormats: Formats = []): Buffer {
+export function textBindTail(
+  values: readonly (string | Buffer | null)[],
+  resultFormats: Formats = [],
+): Buffer {
   const parts: Buffer[] = [];
   const head = Buffer.allocUnsafe(4);
   head.writeInt16BE(0, 0);

@@ -16,9 +16,7 @@ export async function describeText(
   text: Buffer,
   parameterTypes: readonly number[],
 ): Promise<Description> {
-  const lease = await (transaction.changedCatalog
-    ? transaction.lease("catalog", false)
-    : transaction.leaseApart("catalog"));
+  const lease = await transaction.leaseToAsk();
   let error: PgError | undefined;
   let types: number[] = [];
   let fields: Field[] | undefined;

@@ -162,9 +162,7 @@ export class Session {
     if (known !== undefined && known.settings === settings && known.snapshot === snapshot)
       return known.schemas;
     const { transaction } = this;
-    const lease = await (transaction.changedCatalog
-      ? transaction.lease("catalog", false)
-      : transaction.leaseApart("catalog"));
+    const lease = await transaction.leaseToAsk();
     try {
       const rows = await lease.connection.query("SELECT unnest(current_schemas(false))");
       const schemas = rows.map((row) => row[0]!);
@@ -304,6 +302,7 @@ export class Session {
   cancel(): void {
     this.context.cancelled = true;
     for (const running of this.context.running) void running.cancel();
+    this.transaction.cancelAll();
   }
 
   get isEnded(): boolean {

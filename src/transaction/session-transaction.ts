@@ -47,6 +47,8 @@ export class SessionTransaction {
   failed = false;
   /** The client's BEGIN with its modes, for nodes that join later; SET TRANSACTION statements follow. */
   private beginSql = "BEGIN";
+  /** Connections lent for one statement and not yet given back. */
+  private readonly lent = new Set<BackendConnection>();
   private readonly participants = new Map<string, Participant>();
   private savepoints: Savepoint[] = [];
   private readonly dependents = new Dependents();
@@ -190,6 +192,20 @@ export class SessionTransaction {
     return this.lend(connection);
   }
 
+  /**
+   * A connection to the catalog node on which something is asked or checked but nothing is changed: the transaction's own if
+   * there is one (another would wait for locks that this transaction holds, and would not see its definitions).
+   */
+  leaseToAsk(): Lease | Promise<Lease> {
+    return this.participants.has("catalog") ? this.lease("catalog", false) : this.leaseApart("catalog");
+  }
+
+  /** Cancels whatever servers do for this session right now. */
+  cancelAll(): void {
+    for (const connection of this.lent) if (connection.depth > 0) void connection.cancel();
+    for (const { connection } of this.participants.values()) if (connection.depth > 0) void connection.cancel();
+  }
+
   private async joinAll(nodes: readonly string[]): Promise<void> {
     this.snapshotNodes = undefined;
     for (const node of nodes.toSorted()) {
@@ -207,11 +223,15 @@ export class SessionTransaction {
   }
 
   private lend(connection: BackendConnection): Lease {
+    this.lent.add(connection);
     const lease: Lease = {
       connection,
       preludeError: undefined,
       prelude: undefined,
-      release: () => this.give(connection),
+      release: () => {
+        this.lent.delete(connection);
+        this.give(connection);
+      },
     };
     this.applySettings(connection, lease);
     return lease;

@@ -41,7 +41,7 @@ async function refuseFile(session: Session, planned: PlannedStatement): Promise<
   const role = await currentRights(session);
   if (!role) {
     const { is_from, is_program } = (planned.statement.tree as { CopyStmt: CopyStatement }).CopyStmt;
-    const lease = await session.transaction.leaseApart("catalog");
+    const lease = await session.transaction.leaseToAsk();
     try {
       // The server refuses before it opens anything, because the role lacks the right.
       await lease.connection.query(planned.statement.text.toString());
@@ -60,7 +60,7 @@ async function refuseFile(session: Session, planned: PlannedStatement): Promise<
 
 /** May the session's role reach files or programs of a server? */
 async function currentRights(session: Session): Promise<boolean> {
-  const lease = await session.transaction.leaseApart("catalog");
+  const lease = await session.transaction.leaseToAsk();
   try {
     const [row] = await lease.connection.query(
       `SELECT rolsuper OR pg_has_role(oid, 'pg_read_server_files', 'MEMBER') OR pg_has_role(oid, 'pg_write_server_files', 'MEMBER')
@@ -89,9 +89,7 @@ function namedColumns(relation: Relation, copy: CopyStatement): readonly Column[
 /** No table of the user's, or not with these columns: the catalog node words the error. */
 async function refuseTarget(session: Session, planned: PlannedStatement): Promise<Outcome> {
   const { transaction } = session;
-  const lease = await (transaction.active
-    ? transaction.lease("catalog", false)
-    : transaction.leaseApart("catalog"));
+  const lease = await transaction.leaseToAsk();
   try {
     const error = await refusedCopy(lease.connection, planned.statement.text);
     if (error !== undefined) throw clientError(error, planned.statement, []);

@@ -51,7 +51,7 @@ async function declaredTypes(
   statement: ParsedStatement,
   declared: string,
 ): Promise<readonly number[]> {
-  const lease = await session.transaction.leaseApart("catalog");
+  const lease = await session.transaction.leaseToAsk();
   const name = helperName(session);
   try {
     // PostgreSQL reads the list: a prepared statement keeps the types of parameters that it does not use.
@@ -119,9 +119,7 @@ export async function evaluateArguments(
     });
   if (types.length === 0) return [];
   const { transaction } = session;
-  const lease = await (transaction.active
-    ? transaction.lease("catalog", false)
-    : transaction.leaseApart("catalog"));
+  const lease = await transaction.leaseToAsk();
   const helper = helperName(session);
   try {
     const typeNames = await lease.connection.query(
