@@ -267,6 +267,6 @@ export class DdlStatement {
 const EXISTS_ALREADY: ReadonlySet<string> = new Set(["42P07", "42710", "42P06", "42701", "42723"]);
 
 function withoutPosition(error: PgError): PgError {
-  const { position: _, schema, ...fields } = error.fields;
-  return new PgError({ ...fields, schema: schema?.replace(/#\d+$/, "") });
+  const { fields } = error;
+  return new PgError({ ...fields, position: undefined, schema: fields.schema?.replace(/#\d+$/, "") });
 }

@@ -17,6 +17,7 @@ import { names, walk } from "../../sql/walk.ts";
 import { nodesWithTable } from "./create-table.ts";
 import type { DdlStatement } from "./ddl-statement.ts";
 import { refuseChangedKeys } from "./follow-structure.ts";
+import { judgeAgain } from "./judge-again.ts";
 
 /** The client's text on every server. */
 export async function runEverywhere(ddl: DdlStatement): Promise<string> {
@@ -75,7 +76,6 @@ async function defineDomain(ddl: DdlStatement, path: readonly Node[]): Promise<s
     if (/\bnextval\b/i.test(expression!)) throw refusal("domain-sequence", `Domain ${name}.`);
     judgeText(
       expression!,
-      [],
       ddl.before,
       "expression-reads-table",
       `A constraint or the default of domain ${name}.`,
@@ -104,8 +104,12 @@ export async function createFunction(ddl: DdlStatement): Promise<string> {
   const nodes = ddl.otherNodes.filter((node) =>
     relations.every((relation) => hasRowType(ddl, relation, node)),
   );
+  const name = path.at(-1) ?? "";
+  const replaces =
+    create.replace === true && [...ddl.before.routines.values()].some((list) => list[0]?.name === name);
+  if (replaces) await judgeAgain(ddl, await ddl.reload());
+  else await ddl.changed();
   await ddl.onNodes(nodes);
-  await ddl.changed();
   return tag;
 }
 

@@ -1,6 +1,6 @@
 /** Triggers and row security: rules that run where a row lies, so they may look at nothing but the row. */
 import type { AlterPolicyStmt, CreatePolicyStmt, CreateTrigStmt } from "@pgsql/types";
-import { relationKey, type Relation, type Routine } from "../../catalog/snapshot.ts";
+import { relationKey, type Relation, type Routine, type Snapshot } from "../../catalog/snapshot.ts";
 import { refusal } from "../../errors/refusal.ts";
 import { judgeExpression, judgeText } from "../../plan/ddl/judge-expressions.ts";
 import { names } from "../../sql/walk.ts";
@@ -26,7 +26,7 @@ export async function createTrigger(ddl: DdlStatement): Promise<string> {
   const path = names(create.funcname) ?? [];
   const searchPath = await ddl.context.searchPath();
   for (const routine of functionsNamed(ddl, path, searchPath))
-    judgeTriggerFunction(ddl, relation, routine, searchPath, what);
+    judgeTriggerFunction(ddl.before, relation, routine, what);
   const nodes = nodesWithTable(ddl, relation.distribution);
   await ddl.onNodes(nodes);
   if (isSharded(relation.distribution)) await ddl.throughGate(nodes, () => [syncPartitions(relation)]);
@@ -43,11 +43,11 @@ function functionsNamed(
   return schemas.flatMap((schema) => ddl.before.routines.get(relationKey(schema, name)) ?? []);
 }
 
-function judgeTriggerFunction(
-  ddl: DdlStatement,
+/** Throws when a trigger's function looks at more than its row. */
+export function judgeTriggerFunction(
+  snapshot: Snapshot,
   relation: Relation,
   routine: Routine,
-  searchPath: readonly string[],
   what: string,
 ): void {
   if (routine.extension !== undefined) return;
@@ -61,7 +61,7 @@ function judgeTriggerFunction(
     )
   )
     throw refusal("trigger", what);
-  judgeText(routine.body, routine.searchPath ?? searchPath, ddl.before, "trigger", what);
+  judgeText(routine.body, snapshot, "trigger", what);
 }
 
 export async function definePolicy(ddl: DdlStatement): Promise<string> {

@@ -24,13 +24,18 @@ export function judgeExpression(
     `SELECT ${expression} FROM ${quoteQualified(relation.schema, relation.name)}`,
   );
   const { SelectStmt: select } = statement!.tree as { SelectStmt: SelectStmt };
-  const context = { snapshot, searchPath: [] };
+  const context = { snapshot, searchPath: anySchema(snapshot) };
   const tree = buildQueryTree(statement!.text, select, context);
   const reads =
     tree.occurrences.length > 1 ||
     tree.catalogRelations.length > 0 ||
     openFunctions(tree, context).reads.size > 0;
   if (reads) throw refusal(id, `${what} of "${relation.name}".`);
+}
+
+/** Bodies of functions resolve their names when they run, by whatever search path is in force then. */
+function anySchema(snapshot: Snapshot): readonly string[] {
+  return [...snapshot.schemas];
 }
 
 export function judgeTableExpressions(table: TableDefinition, relation: Relation, snapshot: Snapshot): void {
@@ -47,13 +52,8 @@ export function judgeTableExpressions(table: TableDefinition, relation: Relation
 }
 
 /** The same for text with no table around it, such as a domain's check or a trigger's function. */
-export function judgeText(
-  text: string,
-  searchPath: readonly string[],
-  snapshot: Snapshot,
-  id: RefusalId,
-  what: string,
-): void {
+export function judgeText(text: string, snapshot: Snapshot, id: RefusalId, what: string): void {
+  const searchPath = anySchema(snapshot);
   const body = openBody(text, { snapshot, searchPath });
   const select = `SELECT ${body.calls.map((path) => `${path.map((name) => `"${name.replaceAll('"', '""')}"`).join(".")}()`).join(", ")}`;
   const refused = refusal(id, what);
