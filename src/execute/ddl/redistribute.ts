@@ -90,6 +90,7 @@ async function stepAside(ddl: DdlStatement, was: Relation): Promise<void> {
       `GRANT USAGE ON SCHEMA ${quoteIdentifier(aside)} TO PUBLIC`,
       `LOCK TABLE ${name} IN ACCESS EXCLUSIVE MODE`,
       `ALTER TABLE ${name} NO FORCE ROW LEVEL SECURITY`,
+      dropStatistics(name),
       `ALTER TABLE ${name} SET SCHEMA ${quoteIdentifier(aside)}`,
     ];
     if (isSharded(was.distribution!)) {
@@ -132,6 +133,15 @@ async function finish(ddl: DdlStatement, table: TableDefinition, distribution: D
     ...table.grants,
     ...(isSharded(distribution) ? [syncPartitions(table)] : []),
   ]);
+}
+
+/** Statistics objects do not move with their table, and would keep their names from the new ones. */
+function dropStatistics(name: string): string {
+  const body = `DECLARE s record; BEGIN
+    FOR s IN SELECT n.nspname, x.stxname FROM pg_statistic_ext x JOIN pg_namespace n ON n.oid = x.stxnamespace WHERE x.stxrelid = ${quoteLiteral(name)}::regclass LOOP
+      EXECUTE format('DROP STATISTICS %I.%I', s.nspname, s.stxname);
+    END LOOP; END`;
+  return `DO ${quoteLiteral(body)}`;
 }
 
 /** What default privileges have granted on a new table. */
