@@ -68,7 +68,9 @@ export async function buildStandIn(
   for (const [i, node] of nodes.entries())
     await fetchRows(context, workplace, plan, staged, identity, columns, node, i, run);
   // Not before: the rows that are brought here are no changes.
-  await workplace.query([...triggerSql(identity, target), `ANALYZE pg_temp.${quoteIdentifier(ROWS)}`].join("; "));
+  await workplace.query(
+    [...triggerSql(identity, target), `ANALYZE pg_temp.${quoteIdentifier(ROWS)}`].join("; "),
+  );
   return { identity, nodes, columns };
 }
 
@@ -92,19 +94,21 @@ function createSql(
   defaults: readonly DefaultedColumn[],
   drawn: ReadonlyMap<Column, string>,
 ): string[] {
-  const asked = new Set(defaults.map((d) => d.column));
   const columns = relation.columns.map((column) => {
     if (column.generated !== "")
       return `${columnSql(column, false)} GENERATED ALWAYS AS (${column.defaultExpression}) ${column.generated.toUpperCase()}`;
-    const literal = drawn.get(column);
-    if (literal !== undefined) return `${columnSql(column, false)} DEFAULT ${literal}`;
-    return columnSql(column, asked.has(column) && defaultOf(column) !== "NULL");
+    return columnSql(column, false);
   });
   const hidden = identity.map(({ name, type }) => `${quoteIdentifier(name)} ${type}`);
   const list = relation.columns.map((column) => quoteIdentifier(column.name)).join(", ");
   return [
     `CREATE TEMPORARY TABLE ${quoteIdentifier(ROWS)} (${[...columns, ...hidden].join(", ")}) ON COMMIT DROP`,
     `CREATE TEMPORARY VIEW ${quoteIdentifier(view)} AS SELECT ${list} FROM pg_temp.${quoteIdentifier(ROWS)}`,
+    // The view's own: an UPDATE of a view does not ask its table for defaults.
+    ...defaults.map(({ column }) => {
+      const value = drawn.get(column) ?? defaultOf(column);
+      return `ALTER VIEW pg_temp.${quoteIdentifier(view)} ALTER COLUMN ${quoteIdentifier(column.name)} SET DEFAULT ${value}`;
+    }),
   ];
 }
 
