@@ -1,4 +1,5 @@
 /** Every family of definitions: tags, notices, errors, and what the catalogs say afterwards are those of one PostgreSQL. */
+import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startPlainPostgres, type PlainPostgres } from "../cluster/plain-postgres.ts";
 import { startTestCluster, type TestCluster } from "../cluster/test-cluster.ts";
@@ -173,6 +174,14 @@ const scripts: Readonly<Record<string, readonly string[]>> = {
     "CREATE OR REPLACE FUNCTION y_double(n int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT n * 3'",
     "SELECT y_double(k) FROM y_t ORDER BY 1",
     "CREATE FUNCTION y_k(t y_t) RETURNS int LANGUAGE sql AS 'SELECT t.k'",
+    "GRANT EXECUTE ON FUNCTION y_k(y_t) TO PUBLIC",
+    "ALTER FUNCTION y_k(y_t) IMMUTABLE",
+    "ALTER FUNCTION y_k(y_t) OWNER TO CURRENT_USER",
+    "CREATE FUNCTION y_type(n y_t.k%TYPE) RETURNS SETOF y_t LANGUAGE sql AS 'SELECT NULL::y_t'",
+    "ALTER FUNCTION y_type RENAME TO y_types",
+    "DROP FUNCTION y_types",
+    "CREATE TYPE y_pair AS (a y_t, b int)",
+    "DROP TYPE y_pair",
     "CREATE OPERATOR <+> (leftarg = int, rightarg = int, function = int4pl)",
     "SELECT 1 <+> 2",
     "CREATE AGGREGATE y_sum (int) (sfunc = int4pl, stype = int, initcond = '0')",
@@ -275,6 +284,21 @@ const scripts: Readonly<Record<string, readonly string[]>> = {
     "DROP DATABASE ddl_three",
   ],
 };
+
+test("by the extended protocol, in a pipeline too", async () => {
+  const client = new pg.Client(cluster.client());
+  await client.connect();
+  const run = (text: string) => client.query({ text, queryMode: "extended" } as pg.QueryConfig);
+  const tags = [
+    await run("CREATE TABLE x_t (k int PRIMARY KEY) DISTRIBUTE BY HASH (k)"),
+    await run("ALTER TABLE x_t ADD v text DEFAULT now()::text"),
+    await run("CREATE TABLE IF NOT EXISTS x_t (k int)"),
+    await run("INSERT INTO x_t VALUES (1), (2)"),
+    await run("DROP TABLE x_t"),
+  ].map((result) => result.command);
+  expect(tags).toEqual(["CREATE", "ALTER", "CREATE", "INSERT", "DROP"]);
+  await client.end();
+});
 
 describe("definitions are PostgreSQL's own", () => {
   for (const [name, statements] of Object.entries(scripts)) {

@@ -44,7 +44,7 @@ export async function alterTable(ddl: DdlStatement): Promise<string> {
   const table = await readTableDefinition(await ddl.gate("catalog"), relation.oid);
   judgeKeys(table, now.distribution!, after);
   judgeTableExpressions(table, now, after);
-  await alterOnNodes(ddl, relation, parts, table);
+  await alterOnNodes(ddl, { ...relation, distribution: now.distribution }, parts, table);
   return tag;
 }
 

@@ -123,6 +123,24 @@ export class DdlStatement {
     });
   }
 
+  /**
+   * The same for a statement about an object that a server may lack, as a function whose signature names a table's row type:
+   * it is passed over there.
+   */
+  async onNodesThatHave(nodes: readonly string[]): Promise<void> {
+    await this.everywhere(nodes, async (node) => {
+      const connection = await this.connection(node);
+      await connection.query("SAVEPOINT pleiad_definition");
+      try {
+        await this.run(connection, this.statement.text, [], false);
+      } catch (error) {
+        if (!(error instanceof PgError) || !UNDEFINED_OBJECT.has(error.code)) throw error;
+        await connection.query("ROLLBACK TO SAVEPOINT pleiad_definition");
+      }
+      await connection.query("RELEASE SAVEPOINT pleiad_definition");
+    });
+  }
+
   /** Runs statements of Pleiad's making under the client's role: every name in them is qualified or the system's. */
   async derived(nodes: readonly string[], statementsOf: (node: string) => readonly string[]): Promise<void> {
     await this.everywhere(nodes, async (node) => {
@@ -264,6 +282,8 @@ export class DdlStatement {
   }
 }
 
+/** undefined_function, undefined_object */
+const UNDEFINED_OBJECT: ReadonlySet<string> = new Set(["42883", "42704"]);
 const EXISTS_ALREADY: ReadonlySet<string> = new Set(["42P07", "42710", "42P06", "42701", "42723"]);
 
 function withoutPosition(error: PgError): PgError {

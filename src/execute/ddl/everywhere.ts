@@ -22,8 +22,17 @@ import { judgeAgain } from "./judge-again.ts";
 /** The client's text on every server. */
 export async function runEverywhere(ddl: DdlStatement): Promise<string> {
   refuseTemporaryName(ddl.statement.tree);
+  const nodes = await nodesWithTypes(ddl, [ddl.statement.tree]);
   const tag = await ddl.onCatalog();
-  await ddl.onNodes(ddl.otherNodes);
+  await ddl.onNodes(nodes);
+  await ddl.changed();
+  return tag;
+}
+
+/** The client's text about an object that exists, on every server that has it. */
+export async function runWhereItIs(ddl: DdlStatement): Promise<string> {
+  const tag = await ddl.onCatalog();
+  await ddl.onNodesThatHave(ddl.otherNodes);
   await ddl.changed();
   return tag;
 }
@@ -96,14 +105,7 @@ export async function createFunction(ddl: DdlStatement): Promise<string> {
     });
   }
   const tag = await ddl.onCatalog();
-  // A row type exists only where its table does.
-  const relations = await relationsInTypes(ddl, [
-    ...(create.parameters ?? []),
-    ...(create.returnType === undefined ? [] : [{ TypeName: create.returnType }]),
-  ]);
-  const nodes = ddl.otherNodes.filter((node) =>
-    relations.every((relation) => hasRowType(ddl, relation, node)),
-  );
+  const nodes = await nodesWithTypes(ddl, [ddl.statement.tree]);
   const name = path.at(-1) ?? "";
   const replaces =
     create.replace === true && [...ddl.before.routines.values()].some((list) => list[0]?.name === name);
@@ -113,14 +115,23 @@ export async function createFunction(ddl: DdlStatement): Promise<string> {
   return tag;
 }
 
-/** Relations whose row type, or a column's type of which, a signature names. */
+/** Servers other than the catalog node that have all types named in a statement: a row type exists only where its table does. */
+async function nodesWithTypes(ddl: DdlStatement, nodes: readonly Node[]): Promise<readonly string[]> {
+  const relations = await relationsInTypes(ddl, nodes);
+  return ddl.otherNodes.filter((node) => relations.every((relation) => hasRowType(ddl, relation, node)));
+}
+
+/** Relations whose row type, or a column's type of which, a signature or a list of attributes names. */
 async function relationsInTypes(ddl: DdlStatement, nodes: readonly Node[]): Promise<readonly Relation[]> {
   const found: Relation[] = [];
   const path = await ddl.context.searchPath();
   walk(nodes, (type, fields) => {
-    const typeName = (
-      type === "FunctionParameter" ? fields["argType"] : type === "TypeName" ? fields : undefined
-    ) as TypeName | undefined;
+    const inner = { FunctionParameter: "argType", ColumnDef: "typeName", CreateFunctionStmt: "returnType" }[
+      type
+    ];
+    const typeName = (inner === undefined ? (type === "TypeName" ? fields : undefined) : fields[inner]) as
+      | TypeName
+      | undefined;
     if (typeName === undefined) return;
     const parts = names(typeName.names) ?? [];
     const named = typeName.pct_type === true ? parts.slice(0, -1) : parts;

@@ -22,7 +22,7 @@ export async function grant(ddl: DdlStatement): Promise<string> {
     case "OBJECT_FOREIGN_SERVER":
       return tag;
     default:
-      await ddl.onNodes(ddl.otherNodes);
+      await ddl.onNodesThatHave(ddl.otherNodes);
       return tag;
   }
 }

@@ -7,7 +7,7 @@ import { tableOfIndex } from "./create-index.ts";
 import { isSharded, nodesWithTable, SCHEMA_BYTES_MAX, syncPartitions } from "./create-table.ts";
 import type { DdlStatement } from "./ddl-statement.ts";
 import { shardSchemas } from "./drop-objects.ts";
-import { runEverywhere, runOnCatalogOnly } from "./everywhere.ts";
+import { runOnCatalogOnly, runWhereItIs } from "./everywhere.ts";
 import { followNames } from "./follow-structure.ts";
 
 export async function rename(ddl: DdlStatement): Promise<string> {
@@ -37,7 +37,7 @@ export async function rename(ddl: DdlStatement): Promise<string> {
     case "OBJECT_SCHEMA":
       return renameSchema(ddl, statement);
     default:
-      return runEverywhere(ddl);
+      return runWhereItIs(ddl);
   }
 }
 
@@ -124,7 +124,7 @@ export async function setSchema(ddl: DdlStatement): Promise<string> {
     case "OBJECT_STATISTIC_EXT":
       return onDataNodes(ddl);
     default:
-      return runEverywhere(ddl);
+      return runWhereItIs(ddl);
   }
 }
 

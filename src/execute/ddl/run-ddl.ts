@@ -20,6 +20,7 @@ import {
   runEverywhere,
   runEverywhereWithTables,
   runOnCatalogOnly,
+  runWhereItIs,
 } from "./everywhere.ts";
 import { changeOwned, grant } from "./grant.ts";
 import { analyzeInTransaction, maintain } from "./maintain.ts";
@@ -62,7 +63,7 @@ const HANDLERS: ReadonlyMap<string, DdlHandler> = new Map<string, DdlHandler>([
   ["DropRoleStmt", runEverywhere],
   ["ReassignOwnedStmt", changeOwned],
   ["DropOwnedStmt", changeOwned],
-  ["AlterOwnerStmt", runEverywhere],
+  ["AlterOwnerStmt", runWhereItIs],
   ["AlterDatabaseSetStmt", runEverywhere],
   ["AlterDatabaseStmt", runEverywhere],
   ["CompositeTypeStmt", runEverywhere],
@@ -75,7 +76,7 @@ const HANDLERS: ReadonlyMap<string, DdlHandler> = new Map<string, DdlHandler>([
   ["DefineStmt", runEverywhere],
   ["AlterCollationStmt", runEverywhere],
   ["CreateFunctionStmt", createFunction],
-  ["AlterFunctionStmt", runEverywhere],
+  ["AlterFunctionStmt", runWhereItIs],
   ["AlterOperatorStmt", runEverywhere],
   ["CreateCastStmt", runEverywhere],
   ["CreateConversionStmt", runEverywhere],
