@@ -52,6 +52,17 @@ export async function runStatement(session: Session, planned: PlannedStatement, 
     run.preface.sendTo(session.output);
     return run.portal.resume(run.rowsMax);
   }
+  const { tree } = planned.statement;
+  session.refusedTemporaries.check(tree);
+  try {
+    return await dispatch(session, planned, run);
+  } catch (error) {
+    session.refusedTemporaries.note(tree, error);
+    throw error;
+  }
+}
+
+async function dispatch(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {
   const { plan } = planned;
   if (plan?.kind === "read") return runRead(session.context, plan, run);
   if (plan?.kind === "write") return runWriting(session, plan, run);

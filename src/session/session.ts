@@ -24,6 +24,7 @@ import { MessageQueue, type ClientMessage } from "./message-queue.ts";
 import { planQueryString, planStatement } from "./plan-statement.ts";
 import type { PlannedStatement } from "./planned-statement.ts";
 import { ReportedParameters } from "./reported-parameters.ts";
+import { RefusedTemporaries } from "./refused-temporaries.ts";
 import { runStatement } from "./run-statement.ts";
 import { Frontend } from "../protocol/message-types.ts";
 import type { PreparedStatement } from "./prepared-statement.ts";
@@ -56,6 +57,7 @@ export class Session {
   readonly reported: ReportedParameters;
   readonly prepared = new Map<string, PreparedStatement>();
   readonly cursors: Cursors;
+  readonly refusedTemporaries = new RefusedTemporaries();
   private readonly extended: ExtendedQuery;
   /** Snapshot in use by the current statement. */
   private currentSnapshot: Snapshot | undefined;
@@ -213,6 +215,7 @@ export class Session {
 
   /** True: the statement was one of the hot ones and is answered. */
   private async runHot(text: Buffer): Promise<boolean> {
+    if (!this.refusedTemporaries.isEmpty) return false;
     const hot = hotStatements(this.catalog)?.find(this.hotCircumstances(), text);
     if (hot === undefined) return false;
     this.currentSnapshot = hot.planned.snapshot;

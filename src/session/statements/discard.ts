@@ -14,6 +14,7 @@ const TAGS: Readonly<Record<string, string>> = {
 
 export async function runDiscard(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {
   const { target } = (planned.statement.tree as { DiscardStmt: { target: string } }).DiscardStmt;
+  if (target === "DISCARD_ALL" || target === "DISCARD_TEMP") session.refusedTemporaries.clear();
   if (target === "DISCARD_ALL") {
     if (session.transaction.kind !== "none")
       throw pgError("25001", "DISCARD ALL cannot run inside a transaction block");
