@@ -16,6 +16,8 @@ export interface Refusal {
   hint: string;
   /** A statement over the tables of test/oracle/schema.sql that is refused for this reason. */
   example: string;
+  /** The example is refused when Execute has this row limit (extended protocol). */
+  rowsMax?: number;
 }
 
 /** The error for a refused shape; `detail` names the table, function or clause that it was found at. */

@@ -4,6 +4,7 @@
  */
 import type { ColumnRef, CommonTableExpr, Node, RangeVar, SelectStmt, WithClause } from "@pgsql/types";
 import type { Relation, Snapshot } from "../catalog/snapshot.ts";
+import { pgError } from "../errors/pg-error.ts";
 import { refusal } from "../errors/refusal.ts";
 import { names, walk } from "../sql/walk.ts";
 import { findTarget } from "./find-target.ts";
@@ -254,7 +255,10 @@ class Builder {
     named: Pick<QueryItem, "block" | "alias" | "columnAliases">,
     scope: Scope,
   ): QueryItem {
-    if (++this.viewDepth > viewDepthMax) throw refusal("views-too-deep", `View "${relation.name}".`);
+    if (++this.viewDepth > viewDepthMax)
+      throw pgError("54001", "stack depth limit exceeded", {
+        detail: `View "${relation.name}" is nested too deeply.`,
+      });
     const { text, select } = parseViewDefinition(relation);
     const item: Omit<QueryItem, "query"> & { query: Query } = {
       kind: "query",

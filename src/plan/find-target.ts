@@ -39,9 +39,9 @@ export function findTarget(
       if (catalogSchemas.has(relation.schema)) return { kind: "catalog" };
       throw refusal("unknown-relation", `Relation "${relation.schema}.${relation.name}".`);
     case "materialized view":
-      throw refusal("materialized-view", `Relation "${relation.schema}.${relation.name}".`);
+      throw refusal("unknown-relation", `Relation "${relation.schema}.${relation.name}".`);
     case "foreign table":
-      throw refusal("foreign-table", `Relation "${relation.schema}.${relation.name}".`);
+      throw refusal("unknown-relation", `Relation "${relation.schema}.${relation.name}".`);
     default:
       throw refusal("unknown-relation", `Relation "${relation.schema}.${relation.name}".`);
   }

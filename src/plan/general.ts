@@ -36,7 +36,7 @@ export function planGeneral(tree: QueryTree, request: GeneralRequest): GeneralPl
   }
   for (const occurrence of tree.occurrences) {
     if (occurrence.rangeVar.inh !== true && hasChildren(request.snapshot, occurrence.relation)) {
-      return refusal("inheritance-many-nodes", `Table "${occurrence.relation.name}".`);
+      return refusal("inherits", `Table "${occurrence.relation.name}".`);
     }
   }
   const target = needsRowTypes(relations, request.snapshot) ? "catalog" : request.target;

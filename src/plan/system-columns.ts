@@ -77,8 +77,7 @@ export function checkSystemColumns(
   if (found.length === 0) return undefined;
   for (const { name, occurrence } of found) {
     if (occurrence === undefined) throw refusal("system-columns", `Column ${name}.`);
-    if (name === "tableoid" && hasChildren(snapshot, occurrence.relation))
-      throw refusal("tableoid-of-parent");
+    if (name === "tableoid" && hasChildren(snapshot, occurrence.relation)) throw refusal("inherits");
   }
   const physical = found.filter((use) => use.name !== "tableoid");
   if (physical.length === 0) return undefined;

@@ -1,6 +1,7 @@
 /** Every entry of refusals.json is refused as it says: its example runs, and the last statement fails with that SQLSTATE and message. */
 import { readFileSync } from "node:fs";
 import pg from "pg";
+import Cursor from "pg-cursor";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import refusals from "../../src/errors/refusals.json" with { type: "json" };
 import { startTestCluster, type TestCluster } from "../cluster/test-cluster.ts";
@@ -36,7 +37,11 @@ describe("refused shapes", () => {
       let error: pg.DatabaseError | undefined;
       try {
         if (!ALONE.test(refusal.example)) await client.query("BEGIN");
-        for (const sql of statements) await client.query(sql);
+        const rowsMax = "rowsMax" in refusal ? refusal.rowsMax : undefined;
+        for (const sql of statements) {
+          if (rowsMax === undefined) await client.query(sql);
+          else await client.query(new Cursor(sql)).read(rowsMax);
+        }
       } catch (caught) {
         error = caught as pg.DatabaseError;
       } finally {

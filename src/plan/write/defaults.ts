@@ -34,7 +34,7 @@ function kindOf(column: Column, snapshot: Snapshot): DefaultKind {
   // Printed under an empty search_path: every name that is not PostgreSQL's own has its schema.
   const context = { snapshot, searchPath: [], parameterTypes: [], transformNullEquals: false };
   if (planRead(statement!, context).kind === "read")
-    throw refusal("default-reads-tables", `Column "${column.name}".`);
+    throw refusal("expression-reads-table", `Column "${column.name}".`);
   const { tree } = statement!;
   if (needsCatalogNode(tree)) return "catalog";
   let kind: DefaultKind = "anywhere";

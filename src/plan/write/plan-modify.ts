@@ -174,7 +174,7 @@ function stagedModify(
   if (reads.general instanceof PgError) return reads.general;
   if (relation.rowSecurity) return refusal("row-security-many-nodes", table);
   if (relation.hasTriggers) return refusal("triggers-staged", table);
-  if (relation.kind !== "table" || relation.parents.length > 0) return refusal("partitioned-staged", table);
+  if (relation.kind !== "table" || relation.parents.length > 0) return refusal("partition-by", table);
   const onCatalog = defaults.some((d) => d.kind === "catalog");
   return {
     general: onCatalog ? { ...reads.general, target: "catalog" } : reads.general,
