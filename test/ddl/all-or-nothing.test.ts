@@ -182,3 +182,35 @@ test("X3: the gate does nothing for those who do not know its secret", async () 
     await other.end();
   }
 });
+
+test("Q1: what runs on data nodes cannot come to read tables, not by replacing its function either", async () => {
+  for (const sql of [
+    "CREATE FUNCTION sly(n int) RETURNS boolean LANGUAGE sql AS 'SELECT n > 0'",
+    "CREATE FUNCTION sly_row() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$",
+    "CREATE TABLE honest (k int CHECK (sly(k)), v text) DISTRIBUTE BY HASH (k)",
+    "CREATE TRIGGER sly BEFORE INSERT ON honest FOR EACH ROW EXECUTE FUNCTION sly_row()",
+    "CREATE DOMAIN sly_domain AS int CHECK (sly(VALUE))",
+  ])
+    await client.query(sql);
+  const refused = "0A000";
+  for (const sql of [
+    "CREATE OR REPLACE FUNCTION sly(n int) RETURNS boolean LANGUAGE sql AS 'SELECT n > (SELECT count(*) FROM held)'",
+    "CREATE OR REPLACE FUNCTION sly_row() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.v := (SELECT v FROM held WHERE k = 1); RETURN NEW; END $$",
+    "CREATE OR REPLACE FUNCTION sly_row() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'DELETE FROM held'; RETURN NEW; END $$",
+    "CREATE TABLE dishonest (k int, n bigint GENERATED ALWAYS AS (k + (SELECT count(*) FROM held)) STORED)",
+  ])
+    expect((await fails(sql)).slice(0, 5), sql).toBe(refused);
+  await client.query(
+    "CREATE FUNCTION peeks(n int) RETURNS boolean LANGUAGE sql AS 'SELECT n > (SELECT count(*) FROM held)'",
+  );
+  for (const sql of [
+    "ALTER TABLE honest ADD CHECK (peeks(k))",
+    "ALTER TABLE honest ALTER v SET DEFAULT peeks(1)::text",
+    "CREATE DOMAIN peeking AS int CHECK (peeks(VALUE))",
+    "ALTER DOMAIN sly_domain ADD CHECK (peeks(VALUE))",
+    "CREATE POLICY peek ON honest USING (peeks(k))",
+    "CREATE FUNCTION through(n int) RETURNS boolean LANGUAGE sql AS 'SELECT peeks(n)'; ALTER TABLE honest ADD CHECK (through(k))",
+  ])
+    expect((await fails(sql)).slice(0, 5), sql).toBe(refused);
+  await client.query("INSERT INTO honest VALUES (1, 'x')");
+});

@@ -49,7 +49,7 @@ function usingExpression(ddl: DdlStatement, start: number, end: number): string 
 }
 
 /** A distribution that exists, as one that is wanted. */
-export function specOf(distribution: Distribution): DistributionSpec {
+function specOf(distribution: Distribution): DistributionSpec {
   switch (distribution.kind) {
     case "replicated":
     case "random":

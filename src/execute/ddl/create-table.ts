@@ -10,7 +10,7 @@ import { tableStatements, type TableDefinition } from "../../plan/ddl/table-defi
 import { quoteLiteral, quoteQualified } from "../../sql/quote.ts";
 import type { DistributionClause } from "../../sql/statement.ts";
 import type { DdlStatement } from "./ddl-statement.ts";
-import { distributionSpec, type WantedDistribution } from "./distribution-spec.ts";
+import { distributionSpec } from "./distribution-spec.ts";
 import { readTableDefinition } from "./read-table-definition.ts";
 
 export async function createTable(ddl: DdlStatement): Promise<string> {
@@ -52,14 +52,7 @@ export async function placeTable(
   clause: DistributionClause | undefined,
 ): Promise<Relation> {
   const table = await readTableDefinition(await ddl.gate("catalog"), oid);
-  return placeDefinition(ddl, table, await distributionSpec(ddl, clause, table));
-}
-
-export async function placeDefinition(
-  ddl: DdlStatement,
-  table: TableDefinition,
-  wanted: WantedDistribution,
-): Promise<Relation> {
+  const wanted = await distributionSpec(ddl, clause, table);
   await recordDistribution(await ddl.gate("catalog"), table.oid, wanted.spec, wanted.colocateWith);
   const snapshot = await ddl.reload();
   const relation = snapshot.relationsByOid.get(table.oid)!;

@@ -160,7 +160,7 @@ export async function alterCompositeType(ddl: DdlStatement): Promise<string> {
 }
 
 /** CREATE … pg_temp.x */
-export function refuseTemporaryName(tree: Node): void {
+function refuseTemporaryName(tree: Node): void {
   const fields = Object.values(tree)[0] as {
     readonly typevar?: CompositeTypeStmt["typevar"];
     readonly typeName?: readonly Node[] | AlterTypeStmt["typeName"];

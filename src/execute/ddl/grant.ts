@@ -59,7 +59,7 @@ export function isOnNode(ddl: DdlStatement, relation: Relation | undefined, node
 }
 
 /** Brings owner and privileges of partitions in line with their tables'. */
-export async function syncAll(ddl: DdlStatement, relations: readonly Relation[]): Promise<void> {
+async function syncAll(ddl: DdlStatement, relations: readonly Relation[]): Promise<void> {
   const sharded = relations.filter(
     (relation) => relation.distribution !== undefined && isSharded(relation.distribution),
   );

@@ -102,7 +102,7 @@ async function renameSchema(ddl: DdlStatement, statement: RenameStmt): Promise<s
   return tag;
 }
 
-export function refuseSchemaName(name: string): void {
+function refuseSchemaName(name: string): void {
   if (/#\d+$/.test(name) || Buffer.byteLength(name) > SCHEMA_BYTES_MAX)
     throw refusal("shard-schema-name", `Schema "${name}".`);
 }
