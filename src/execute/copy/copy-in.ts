@@ -2,7 +2,7 @@
  * COPY t FROM STDIN: the client's lines, split by node. Every node that may get rows runs a COPY of its own into the table;
  * where all lines go to one node, or all to every node, the client's messages pass through as they came.
  */
-import { keyColumns, nodesOf, isSharded } from "../../catalog/placement.ts";
+import { isSharded, nodesOf } from "../../catalog/placement.ts";
 import type { Column, Relation } from "../../catalog/snapshot.ts";
 import { PgError } from "../../errors/pg-error.ts";
 import { refusal } from "../../errors/refusal.ts";
@@ -15,19 +15,14 @@ import type { Lease } from "../../transaction/session-transaction.ts";
 import { clientError } from "../client-error.ts";
 import type { ExecutionContext, Run } from "../run.ts";
 import { binaryIsPortable } from "../ship-table.ts";
-import { ShardOracle } from "./ask-shards.ts";
 import { clientGone, failedByClient, unexpectedMessage, type CopySource } from "./client-data.ts";
 import { atLine, firstInOrder, inClientLines, type LineError } from "./client-line.ts";
 import { readCopyFormat, type CopyFormat } from "./copy-format.ts";
-import { evaluatedOnCatalog, evaluateDefaults, type DefaultCircumstances } from "./default-values.ts";
-import { CsvSplitter } from "./line-splitter-csv.ts";
-import { TextSplitter } from "./line-splitter-text.ts";
+import { evaluatedOnCatalog, type DefaultCircumstances } from "./default-values.ts";
+import type { Intake } from "./block.ts";
 import { NodeCopy } from "./node-copy.ts";
-import { RecordFlow, type Appending, type Routing } from "./record-flow.ts";
-import { ShardRouter } from "./shard-router.ts";
+import { openIntake } from "./open-intake.ts";
 import { switchedOff, tableRange, type CopyStatement } from "./statement-parts.ts";
-import type { Splitter } from "./splitter.ts";
-import { BinarySplitter } from "./tuple-splitter-binary.ts";
 
 /** Encodings of clients in which a byte below 128 may be the second half of a character. */
 const UNSAFE_ENCODINGS =
@@ -49,7 +44,8 @@ export class CopyIn {
   private nodes: NodeCopy[] = [];
   private splices: Splice[] = [];
   private catalogLease: Lease | undefined;
-  private flow: RecordFlow | undefined;
+  /** Undefined where the client's messages pass through. */
+  private intake: Intake | undefined;
   private dataError: LineError | undefined;
 
   /** `columns` are the named ones, or all that are not generated. */
@@ -88,7 +84,16 @@ export class CopyIn {
       context.output.push(copyResponse("in", format.format === "binary", columns.length));
       context.output.flush();
       if (format.freeze) await this.judgeFreeze();
-      if (splits) this.flow = this.makeFlow(names, appended);
+      if (splits)
+        this.intake = openIntake({
+          relation,
+          nodes: this.nodes,
+          format,
+          columns,
+          appended,
+          encoding: this.encoding,
+          catalogConnection: (writes) => this.catalogConnection(writes),
+        });
       await this.takeAll();
       for (const node of this.nodes) node.finish();
       await Promise.all(this.nodes.map((node) => node.done));
@@ -202,65 +207,9 @@ export class CopyIn {
       if (node.rows > 0 || this.relation.hasTriggers) void this.context.transaction.lease(node.node, true);
   }
 
-  private makeFlow(names: readonly string[], appended: readonly Column[]): RecordFlow {
-    const { context, relation, format, columns } = this;
-    const binary = format.format === "binary";
-    const sorted = this.nodes.map((node) => node.node);
-    const keys = keyColumns(relation);
-    const positions = keys.map((key) => columns.findIndex((column) => column.name === key.name));
-    const ordinals = [...new Set(positions.filter((p) => p >= 0))].toSorted((a, b) => a - b);
-    const registers = positions.map((position) => ordinals.indexOf(position));
-    const utf8 = /^(utf-?8|unicode|sql_?ascii)$/i.test(this.encoding);
-    let oracle: ShardOracle | undefined;
-    const routing: Routing = isSharded(relation.distribution)
-      ? {
-          kind: "shard",
-          router: new ShardRouter(relation, sorted, registers, binary, !utf8),
-          registers,
-          oracle: async () =>
-            (oracle ??= new ShardOracle(
-              relation,
-              await this.catalogConnection(false),
-              binary,
-              utf8 ? "UTF8" : this.encoding,
-            )),
-        }
-      : { kind: names.length > 1 && relation.distribution!.kind === "random" ? "turn" : "all" };
-    const appending: Appending | undefined =
-      appended.length === 0
-        ? undefined
-        : {
-            columns: appended,
-            keyPositions: new Map(
-              keys.flatMap((key, i) => {
-                const at = appended.findIndex((column) => column.name === key.name);
-                return at < 0 ? [] : [[i, at] as const];
-              }),
-            ),
-            // nextval() writes.
-            evaluate: async (rows) =>
-              evaluateDefaults(await this.catalogConnection(true), appended, rows, binary),
-          };
-    const flow = new RecordFlow(this.nodes, format, relation.name, columns.length, routing, appending);
-    flow.useSplitter(this.makeSplitter(ordinals, appending !== undefined, flow));
-    return flow;
-  }
-
-  private makeSplitter(ordinals: readonly number[], countsFields: boolean, flow: RecordFlow): Splitter {
-    const { format, columns } = this;
-    if (format.format === "binary") return new BinarySplitter(ordinals, countsFields, flow);
-    if (format.format === "text") return new TextSplitter(format, ordinals, countsFields, flow);
-    const named = (set: ReadonlySet<string>, name: string): boolean => set.has("*") || set.has(name);
-    const keys = ordinals.map((ordinal) => {
-      const { name } = columns[ordinal]!;
-      return { forceNull: named(format.forceNull, name), forceNotNull: named(format.forceNotNull, name) };
-    });
-    return new CsvSplitter(format, ordinals, keys, countsFields, flow);
-  }
-
   /** Reads the client's messages until it says that it is done, or until something is wrong with its data. */
   private async takeAll(): Promise<void> {
-    const { flow, source } = this;
+    const { intake, source } = this;
     for (;;) {
       const taken = source.take();
       const message = taken instanceof Promise ? await taken : taken;
@@ -268,10 +217,10 @@ export class CopyIn {
       if (message === undefined) throw clientGone();
       const { type, buffer, start, end } = message;
       if (type === Frontend.copyData) {
-        if (flow === undefined) await this.pass(buffer, start - 5, end);
-        else if (!flow.ended && flow.push(buffer, start, end)) await this.split(flow, false);
+        if (intake === undefined) await this.pass(buffer, start - 5, end);
+        else if (!intake.ended && intake.push(buffer, start, end)) await this.split(intake, false);
       } else if (type === Frontend.copyDone) {
-        if (flow !== undefined) await this.split(flow, true);
+        if (intake !== undefined) await this.split(intake, true);
         return;
       } else if (type === Frontend.copyFail) {
         return this.failByClient(buffer.toString("utf8", start, Math.max(start, end - 1)));
@@ -282,20 +231,20 @@ export class CopyIn {
   }
 
   /** Wrong data end the COPY, but a node may still find an error in an earlier line, which then is the one to report. */
-  private async split(flow: RecordFlow, last: boolean): Promise<void> {
+  private async split(intake: Intake, last: boolean): Promise<void> {
     try {
-      await flow.split(last);
+      await intake.split(last);
     } catch (error) {
       if (!(error instanceof PgError)) throw error;
-      this.dataError = atLine(error, this.relation.name, flow.line);
+      this.dataError = atLine(error, this.relation.name, intake.line);
     }
   }
 
   private async failByClient(reason: string): Promise<void> {
-    const { flow } = this;
-    if (flow !== undefined) {
-      await this.split(flow, false);
-      this.dataError ??= atLine(failedByClient(reason), this.relation.name, flow.line);
+    const { intake } = this;
+    if (intake !== undefined) {
+      await this.split(intake, false);
+      this.dataError ??= atLine(failedByClient(reason), this.relation.name, intake.line);
     } else {
       // The node that read the lines says which it was at.
       for (const node of this.nodes) node.abort(reason);
@@ -313,7 +262,7 @@ export class CopyIn {
   private throwErrors(): void {
     const errors: LineError[] = this.nodes.flatMap(({ error, lines }) => {
       if (error === undefined) return [];
-      return [this.flow === undefined ? { error, line: undefined } : inClientLines(error, lines)];
+      return [this.intake === undefined ? { error, line: undefined } : inClientLines(error, lines)];
     });
     if (this.dataError !== undefined) errors.push(this.dataError);
     const first = firstInOrder(errors);

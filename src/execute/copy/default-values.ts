@@ -8,12 +8,16 @@ import { keyColumns } from "../../catalog/placement.ts";
 import type { Column, Relation, Snapshot } from "../../catalog/snapshot.ts";
 import { PgError } from "../../errors/pg-error.ts";
 import { defaulted, hasDefault } from "../../plan/write/defaults.ts";
-import { readDataRow } from "../../protocol/backend-messages.ts";
 import { parseErrorFields } from "../../protocol/error-response.ts";
-import { bindWithTail, execute, parse, sync, textBindTail } from "../../protocol/frontend-messages.ts";
+import { query } from "../../protocol/frontend-messages.ts";
 import { Backend } from "../../protocol/message-types.ts";
+import { quoteLiteral } from "../../sql/quote.ts";
+import type { CopyFormat } from "./copy-format.ts";
 import { textSql } from "../write/draw-defaults.ts";
 import { defaultOf } from "../write/stage.ts";
+
+/** Signature, flags, length of the extension. */
+const BINARY_HEADER_BYTES = 19;
 
 /** What a COPY's defaults depend on besides the column. */
 export interface DefaultCircumstances {
@@ -39,29 +43,55 @@ export function evaluatedOnCatalog(
   });
 }
 
-/** The defaults of `rows` rows, evaluated row by row, in text or binary form. */
+/**
+ * The defaults of `rows` rows, evaluated row by row, each row's as fields in the COPY's own format (for CSV all of them
+ * quoted, so that no value is read as NULL).
+ */
 export function evaluateDefaults(
   connection: BackendConnection,
   columns: readonly Column[],
   rows: number,
-  binary: boolean,
-): Promise<(Buffer | null)[][]> {
+  format: CopyFormat,
+): Promise<Buffer[]> {
+  const binary = format.format === "binary";
   // OFFSET 0: each default is evaluated once per row, whatever is made of its value above.
   const drawn = columns.map((column, i) => `(${defaultOf(column)})::${column.typeName} AS v${i}`).join(", ");
   const list = columns.map((column, i) => (binary ? `v${i}` : textSql(column, `v${i}`))).join(", ");
-  const sql = `SELECT ${list} FROM (SELECT ${drawn} FROM pg_catalog.generate_series(1, ${rows}) OFFSET 0) AS d`;
+  const sql = `COPY (SELECT ${list} FROM (SELECT ${drawn} FROM pg_catalog.generate_series(1, ${rows}) OFFSET 0) AS d) TO STDOUT (${optionsOf(format)})`;
   return new Promise((resolve, reject) => {
-    const values: (Buffer | null)[][] = [];
+    const values: Buffer[] = [];
     let error: PgError | undefined;
-    const tail = textBindTail([], [binary ? 1 : 0]);
-    connection.send(Buffer.concat([parse("", sql), bindWithTail("", "", tail), execute(""), sync]), {
+    connection.send(query(sql), {
       frame: (type, buffer, start, end) => {
-        if (type === Backend.dataRow) values.push(readDataRow(buffer, start, end));
+        if (type === Backend.copyData)
+          values.push(
+            binary
+              ? tupleFields(buffer, start + 5, end, values.length === 0)
+              : buffer.subarray(start + 5, end - 1),
+          );
         else if (type === Backend.errorResponse)
           error ??= new PgError(parseErrorFields(buffer, start + 5, end));
       },
-      ready: () => (error === undefined ? resolve(values) : reject(error)),
+      ready: () => (error === undefined ? resolve(values.slice(0, rows)) : reject(error)),
       lost: reject,
     });
   });
+}
+
+function optionsOf({ format, delimiter, nullMarker, quote, escape, encoding }: CopyFormat): string {
+  if (format === "binary") return "FORMAT binary";
+  const byte = (code: number): string => quoteLiteral(String.fromCharCode(code));
+  const options = [
+    `FORMAT ${format}`,
+    `DELIMITER ${byte(delimiter)}`,
+    `NULL ${quoteLiteral(nullMarker.toString())}`,
+  ];
+  if (format === "csv") options.push(`QUOTE ${byte(quote)}`, `ESCAPE ${byte(escape)}`, "FORCE_QUOTE *");
+  if (encoding !== undefined) options.push(`ENCODING ${quoteLiteral(encoding)}`);
+  return options.join(", ");
+}
+
+/** A tuple without its number of fields; the first one comes behind the header. */
+function tupleFields(buffer: Buffer, start: number, end: number, first: boolean): Buffer {
+  return buffer.subarray(start + (first ? BINARY_HEADER_BYTES : 0) + 2, end);
 }

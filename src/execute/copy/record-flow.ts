@@ -1,19 +1,15 @@
 /**
  * The way of the client's bytes in a COPY that is split by node: collected into blocks, split into records, each record
- * copied into the next message to its node. Records that have to wait for an answer of the catalog node go by DeferredRecords.
+ * copied into the next message to its node. Records of which a server has to say where they go are put aside for that.
  */
-import type { Column } from "../../catalog/snapshot.ts";
-import { pgError } from "../../errors/pg-error.ts";
-import type { ShardOracle } from "./ask-shards.ts";
-import { whereOf } from "./client-line.ts";
+import type { AskedKey, ShardOracle } from "./ask-shards.ts";
+import { Block, type Intake } from "./block.ts";
+import { keyValues, SetAside, type AsideRecord } from "./set-aside.ts";
 import type { CopyFormat } from "./copy-format.ts";
-import { DeferredRecords, keyValues, withAppended, type DeferredRecord } from "./deferred-records.ts";
 import type { NodeCopy } from "./node-copy.ts";
 import { ASK, type ShardRouter } from "./shard-router.ts";
 import type { Splitter } from "./splitter.ts";
 import type { TupleHandler } from "./tuple-splitter-binary.ts";
-
-const BLOCK_BYTES = 256 * 1024;
 
 /** How the flow finds nodes: by the key's shard; all of them (replicated); each in turn (random); or there is only one. */
 export type Routing =
@@ -26,45 +22,30 @@ export type Routing =
   | { readonly kind: "all" }
   | { readonly kind: "turn" };
 
-export interface Appending {
-  readonly columns: readonly Column[];
-  /** The defaults' values for so many rows. */
-  evaluate(rows: number): Promise<(Buffer | null)[][]>;
-  /** The key's columns among the appended ones: position in the key → position in `columns`. */
-  readonly keyPositions: ReadonlyMap<number, number>;
+/** The client's lines of records that come from elsewhere than the client's own block. */
+export interface RecordLines {
+  readonly first: readonly number[];
+  readonly count: readonly number[];
 }
 
-export class RecordFlow implements TupleHandler {
+export class RecordFlow implements TupleHandler, Intake {
   private readonly nodes: readonly NodeCopy[];
-  private readonly format: CopyFormat;
-  private readonly columnCount: number;
-  private readonly table: string;
   private readonly routing: Routing;
-  private readonly appending: Appending | undefined;
-  private readonly deferred = new DeferredRecords();
+  private readonly isText: boolean;
+  private readonly aside = new SetAside();
+  private readonly block = new Block();
   private splitter!: Splitter;
-  private block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
-  private used = 0;
   private headerPending: boolean;
   private turn = 0;
-  /** The line that is read next. */
+  private given: RecordLines | undefined;
+  private givenAt = 0;
   line = 1;
 
-  constructor(
-    nodes: readonly NodeCopy[],
-    format: CopyFormat,
-    table: string,
-    columnCount: number,
-    routing: Routing,
-    appending: Appending | undefined,
-  ) {
+  constructor(nodes: readonly NodeCopy[], format: CopyFormat, routing: Routing) {
     this.nodes = nodes;
-    this.format = format;
-    this.table = table;
-    this.columnCount = columnCount;
     this.routing = routing;
-    this.appending = appending;
-    this.headerPending = format.header && format.format !== "binary";
+    this.isText = format.format !== "binary";
+    this.headerPending = format.header && this.isText;
   }
 
   useSplitter(splitter: Splitter): void {
@@ -75,157 +56,104 @@ export class RecordFlow implements TupleHandler {
     return this.splitter.ended;
   }
 
-  /** Takes the client's data; true when a block is full and must be split before more is given. */
   push(data: Buffer, start: number, end: number): boolean {
-    const needed = this.used + end - start;
-    if (needed > this.block.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.block.length * 2));
-      this.block.copy(grown, 0, 0, this.used);
-      this.block = grown;
-    }
-    this.used += data.copy(this.block, this.used, start, end);
-    return this.used >= BLOCK_BYTES / 2;
+    return this.block.append(data, start, end);
   }
 
-  /** Splits what has been taken and sends it on; waits while a node is slow. */
   async split(last: boolean): Promise<void> {
-    let done: number;
+    this.block.drop(await this.splitWhole(this.block.bytes, this.block.used, last));
+    await this.sendOn(last);
+  }
+
+  /** Whole records that were made elsewhere from the client's, with the lines they come from. */
+  async take(bytes: Buffer, lines: RecordLines, last: boolean): Promise<void> {
+    this.given = lines;
+    this.givenAt = 0;
+    await this.splitWhole(bytes, bytes.length, true);
+    await this.sendOn(last);
+  }
+
+  private async splitWhole(bytes: Buffer, used: number, last: boolean): Promise<number> {
     try {
-      done = this.splitter.split(this.block, 0, this.used, last);
+      return this.splitter.split(bytes, 0, used, last);
     } catch (error) {
       // The records before the wrong one may hold an error, too, which comes first.
-      if (this.deferred.records.length > 0) await this.sendDeferred();
+      if (this.aside.records.length > 0) await this.sendAside();
       throw error;
     }
-    this.block.copyWithin(0, done, this.used);
-    this.used -= done;
-    // A block that a long record made large is not kept.
-    if (this.block.length > 4 * BLOCK_BYTES && this.used < BLOCK_BYTES) {
-      const fresh = Buffer.allocUnsafeSlow(BLOCK_BYTES);
-      this.block.copy(fresh, 0, 0, this.used);
-      this.block = fresh;
-    }
-    if (this.deferred.full || (last && this.deferred.records.length > 0)) await this.sendDeferred();
+  }
+
+  private async sendOn(last: boolean): Promise<void> {
+    if (this.aside.full || (last && this.aside.records.length > 0)) await this.sendAside();
     if (this.routing.kind === "turn") this.turn = (this.turn + 1) % this.nodes.length;
     for (const node of this.nodes) if (node.isFull) await node.drained();
   }
 
   header(block: Buffer, start: number, end: number): void {
-    for (const node of this.nodes) node.add(block, start, end, 0, 0);
+    this.broadcast(block, start, end, 0, 0);
+  }
+
+  /** A header: every node reads it for itself. */
+  broadcast(block: Buffer, start: number, end: number, line: number, lines: number): void {
+    this.headerPending = false;
+    for (const node of this.nodes) node.add(block, start, end, line, lines);
+  }
+
+  /** A record with an error in it that any node will find. */
+  sendWrong(block: Buffer, start: number, end: number, line: number, lines: number): void {
+    this.nodes[0]!.add(block, start, end, line, lines);
   }
 
   record(block: Buffer, start: number, end: number, contentEnd: number, lines: number): void {
-    const line = this.line;
-    this.line += lines;
-    if (this.headerPending) {
-      this.headerPending = false;
-      for (const node of this.nodes) node.add(block, start, end, line, lines);
-      return;
+    let { line } = this;
+    let count = lines;
+    const { given, routing } = this;
+    if (given !== undefined) {
+      line = given.first[this.givenAt]!;
+      count = given.count[this.givenAt++]!;
+    } else this.line += lines;
+    if (this.headerPending) return this.broadcast(block, start, end, line, count);
+    let node = 0;
+    if (routing.kind === "shard") node = routing.router.route(block, start, this.splitter);
+    // The last line of text may be without an end: it must be the last one of its node, too.
+    if (node === ASK || (this.isText && contentEnd === end)) {
+      const key =
+        node === ASK && routing.kind === "shard"
+          ? keyValues(block, start, this.splitter, routing.registers)
+          : undefined;
+      this.aside.add({ bytes: Buffer.from(block.subarray(start, end)), line, lines: count, node, key });
+    } else this.send(node, block, start, end, line, count);
+  }
+
+  private send(node: number, block: Buffer, start: number, end: number, line: number, lines: number): void {
+    const { nodes } = this;
+    switch (this.routing.kind) {
+      case "shard":
+        return nodes[node]!.add(block, start, end, line, lines);
+      case "turn":
+        return nodes[this.turn]!.add(block, start, end, line, lines);
+      case "all":
+        for (const each of nodes) each.add(block, start, end, line, lines);
     }
-    const { routing, splitter } = this;
-    if (this.appending !== undefined && splitter.fields.count !== this.columnCount)
-      this.refuseMore(splitter.fields.count, block, start, contentEnd, line);
-    if (this.appending === undefined) {
-      // The last line of text may be without an end: it must be the last one of its node, too.
-      const open = contentEnd === end && this.format.format !== "binary";
-      if (routing.kind === "shard") {
-        const node = routing.router.route(block, start, splitter);
-        if (node !== ASK && !open) return this.nodes[node]!.add(block, start, end, line, lines);
-      } else if (!open) return this.send(routing, block, start, end, line, lines);
-    }
-    this.defer(block, start, end, contentEnd, line, lines);
   }
 
-  private send(
-    routing: Routing,
-    block: Buffer,
-    start: number,
-    end: number,
-    line: number,
-    lines: number,
-  ): void {
-    if (routing.kind === "all") for (const node of this.nodes) node.add(block, start, end, line, lines);
-    else this.nodes[this.turn]!.add(block, start, end, line, lines);
+  private async sendAside(): Promise<void> {
+    const records = this.aside.take();
+    if (this.routing.kind === "shard") await ask(this.routing, records);
+    for (const { node, bytes, line, lines } of records) this.send(node, bytes, 0, bytes.length, line, lines);
   }
+}
 
-  /** Behind the record's own fields stand the appended ones on the node, so it could not tell that there are too many. */
-  private refuseMore(count: number, block: Buffer, start: number, end: number, line: number): void {
-    if (this.format.format === "binary")
-      throw pgError("22P04", `row field count is ${count}, expected ${this.columnCount}`, {
-        where: whereOf(this.table, line),
-      });
-    if (count > this.columnCount)
-      throw pgError("22P04", "extra data after last expected column", {
-        where: whereOf(this.table, line, block.subarray(start, end)),
-      });
-  }
-
-  private defer(
-    block: Buffer,
-    start: number,
-    end: number,
-    contentEnd: number,
-    line: number,
-    lines: number,
-  ): void {
-    const { routing, splitter } = this;
-    let node: number | undefined;
-    let key: DeferredRecord["key"];
-    if (routing.kind === "shard") {
-      const known =
-        this.appending === undefined || this.appending.keyPositions.size === 0
-          ? routing.router.route(block, start, splitter)
-          : ASK;
-      if (known === ASK) key = keyValues(block, start, splitter, routing.registers);
-      node = known === ASK ? (key === undefined ? 0 : undefined) : known;
-    }
-    this.deferred.add({
-      content: Buffer.from(block.subarray(start, contentEnd)),
-      lineEnd: Buffer.from(block.subarray(contentEnd, end)),
-      whole: this.appending === undefined || splitter.fields.count === this.columnCount,
-      line,
-      lines,
-      node,
-      key,
-    });
-  }
-
-  private async sendDeferred(): Promise<void> {
-    const records = this.deferred.take();
-    const { routing, appending } = this;
-    const values = appending === undefined ? undefined : await appending.evaluate(records.length);
-    if (routing.kind === "shard") await this.ask(routing, records, values);
-    records.forEach((record, i) => {
-      const bytes =
-        values === undefined || !record.whole
-          ? Buffer.concat([record.content, record.lineEnd])
-          : withAppended(record, values[i]!, this.format);
-      if (routing.kind === "shard")
-        this.nodes[record.node ?? 0]!.add(bytes, 0, bytes.length, record.line, record.lines);
-      else this.send(routing, bytes, 0, bytes.length, record.line, record.lines);
-    });
-  }
-
-  private async ask(
-    routing: Extract<Routing, { kind: "shard" }>,
-    records: readonly DeferredRecord[],
-    values: readonly (readonly (Buffer | null)[])[] | undefined,
-  ): Promise<void> {
-    const asked = records
-      .map((record, i) => ({ record, i }))
-      .filter(({ record }) => record.node === undefined);
-    if (asked.length === 0) return;
-    const positions = this.appending?.keyPositions;
-    const keys = asked.map(({ record, i }) =>
-      record.key!.map((value, position) => {
-        const appended = positions?.get(position);
-        return appended === undefined ? value : values![i]![appended]!;
-      }),
-    );
-    const shards = await (await routing.oracle()).shards(keys);
-    asked.forEach(({ record }, i) => {
-      const shard = shards[i];
-      record.node = shard === undefined ? 0 : routing.router.nodeOfShard(shard);
-    });
-  }
+async function ask(
+  routing: Extract<Routing, { kind: "shard" }>,
+  records: readonly AsideRecord[],
+): Promise<void> {
+  const asked = records.filter(({ node }) => node === ASK);
+  if (asked.length === 0) return;
+  const keys: AskedKey[] = asked.map(({ key }) => key!);
+  const shards = await (await routing.oracle()).shards(keys);
+  asked.forEach((record, i) => {
+    const shard = shards[i];
+    record.node = shard === undefined ? 0 : routing.router.nodeOfShard(shard);
+  });
 }

@@ -2,7 +2,14 @@
  * To which node a record goes, by its key fields. Integer keys are read where they stand, without an object per row; other
  * types whose spelling is certain go through the catalog room's hasher; the rest has to be asked of a server.
  */
-import { hashInt64, hashUint32, combine, remainderOf, type Hash64 } from "../../catalog/hash/lookup3.ts";
+import {
+  hashBytes,
+  hashInt64,
+  hashUint32,
+  combine,
+  remainderOf,
+  type Hash64,
+} from "../../catalog/hash/lookup3.ts";
 import { keyColumns, nodeOfShard, shardOfKey } from "../../catalog/placement.ts";
 import type { KeyDatum } from "../../catalog/shard-filter.ts";
 import type {
@@ -44,6 +51,8 @@ export class ShardRouter {
   /** Bytes that are not ASCII are in another encoding than the server's: they cannot be hashed as they are. */
   private readonly asciiOnly: boolean;
   private readonly integer: IntegerType | undefined;
+  /** A single key whose bytes are hashed as they stand. */
+  private readonly text: boolean;
   private readonly hash: Hash64 = { high: 0, low: 0 };
   private readonly row: Hash64 = { high: 0, low: 0 };
 
@@ -72,6 +81,13 @@ export class ShardRouter {
       ordinals.has(i) ? nodes.indexOf(nodeOfShard(distribution, i)) : 0,
     );
     const columns = keyColumns(relation);
+    this.text =
+      distribution.kind === "hash" &&
+      columns.length === 1 &&
+      columns[0]!.typeOid === typeOids.text &&
+      columns[0]!.deterministicCollation &&
+      registers[0]! >= 0 &&
+      !asciiOnly;
     if (distribution.kind === "hash" && columns.length === 1 && registers[0]! >= 0)
       this.integer = INTEGERS.get(columns[0]!.typeOid);
   }
@@ -92,6 +108,11 @@ export class ShardRouter {
         this.integer,
       );
       if (node !== ASK) return node;
+    }
+    if (this.text && fields.kind[this.registers[0]!] === FieldKind.plain) {
+      const register = this.registers[0]!;
+      hashBytes(block, start + fields.start[register]!, start + fields.end[register]!, this.hash);
+      return this.nodeOfHash();
     }
     return this.routeAny(block, start, splitter);
   }
