@@ -182,6 +182,43 @@ describe("defaults and conditions", () => {
       "SELECT count(DISTINCT ts), count(DISTINCT k), min(k) FROM counted",
     ));
 
+  test("binary data, with omitted columns too", () => {
+    const field = (bytes: Buffer | null): Buffer => {
+      const length = Buffer.alloc(4);
+      length.writeInt32BE(bytes?.length ?? -1);
+      return Buffer.concat([length, bytes ?? Buffer.alloc(0)]);
+    };
+    const binary = (...tuples: Buffer[][]): Buffer =>
+      Buffer.concat([
+        Buffer.from("PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0", "latin1"),
+        ...tuples.map((tuple) => Buffer.concat([Buffer.from([0, tuple.length]), ...tuple])),
+        Buffer.from([255, 255]),
+      ]);
+    const integer = (n: number): Buffer => {
+      const bytes = Buffer.alloc(4);
+      bytes.writeInt32BE(n);
+      return field(bytes);
+    };
+    const text = (value: string): Buffer => field(Buffer.from(value));
+    return same(
+      {
+        copy: "COPY keyed FROM STDIN (FORMAT binary)",
+        data: binary([integer(-7), text("seven")], [integer(900), field(null)]),
+        chunk: 3,
+      },
+      "SELECT * FROM keyed WHERE k IN (-7, 900) ORDER BY k",
+      {
+        copy: "COPY counted (v) FROM STDIN (FORMAT binary)",
+        data: binary([text("b1")], [text("b2")]),
+        chunk: 5,
+      },
+      "SELECT v, g, c, k IS NULL FROM counted WHERE v LIKE 'b_' ORDER BY v",
+      { copy: "COPY keyed FROM STDIN (FORMAT binary)", data: binary([integer(1)]) },
+      { copy: "COPY keyed FROM STDIN (FORMAT binary)", data: "no binary data at all" },
+      "DELETE FROM keyed",
+    );
+  });
+
   test("WHERE filters", () =>
     same(
       {
