@@ -12,7 +12,7 @@ import type { Session } from "./session.ts";
 
 interface SessionView {
   readonly columns: string;
-  rows(session: Session): Promise<string[]> | string[];
+  readonly rows: (session: Session) => Promise<string[]> | string[];
 }
 
 const oids = (list: readonly number[]): string => `'{${list.join(",")}}'::oid[]::regtype[]`;

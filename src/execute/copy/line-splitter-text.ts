@@ -101,7 +101,7 @@ export class TextSplitter implements Splitter {
   private findEnd(bytes: Buffer, start: number, last: boolean): number {
     const mark = this.lineEnd === LineEnd.newline ? NEWLINE : RETURN;
     // The byte scanned last may be a \r whose \n had not arrived.
-    let at = Math.max(start, start + this.scanned - 1);
+    const at = Math.max(start, start + this.scanned - 1);
     let end = bytes.indexOf(mark, at);
     while (end >= 0 && end > start && bytes[end - 1] === BACKSLASH && isEscaped(bytes, start, end))
       end = bytes.indexOf(mark, end + 1);

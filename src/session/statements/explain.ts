@@ -144,7 +144,8 @@ function queryRange(text: Buffer, word: string): [start: number, end: number] {
 }
 
 function textOf(arg: Node | undefined): string {
-  const fields = arg === undefined ? {} : (Object.values(arg)[0] as Record<string, unknown>);
+  const fields =
+    arg === undefined ? {} : (Object.values(arg)[0] as Record<string, string | number | boolean>);
   return String(fields["sval"] ?? fields["ival"] ?? fields["boolval"] ?? "").toLowerCase();
 }
 
