@@ -125,4 +125,6 @@ export interface WritingWithPlan {
   readonly command: "WITH";
   readonly statement: ParsedStatement;
   readonly reads: ReadPlan;
+  /** A default is the transaction's time. */
+  readonly asksTime: boolean;
 }

@@ -1,9 +1,23 @@
 /** Evaluates defaults on the catalog node, once per row: it has the sequences, and the session's time. */
 import type { Column } from "../../catalog/snapshot.ts";
 import { typeOids } from "../../catalog/type-oids.ts";
+import { defaulted } from "../../plan/write/defaults.ts";
 import { quoteLiteral } from "../../sql/quote.ts";
+import type { SessionTransaction } from "../../transaction/session-transaction.ts";
 import type { ExecutionContext } from "../run.ts";
 import { defaultOf } from "./stage.ts";
+
+/** Sessions for which numbers were drawn over a connection that is not theirs: currval() would not know of them. */
+const drewElsewhere = new WeakSet<SessionTransaction>();
+
+/** Has an INSERT drawn numbers that currval() and lastval() of this session cannot tell any more? */
+export function hasLostLastValues(transaction: SessionTransaction): boolean {
+  return (
+    drewElsewhere.has(transaction) &&
+    transaction.pinnedTo("catalog") === undefined &&
+    transaction.participant("catalog") === undefined
+  );
+}
 
 /** SQL literals for each column, by row; they get their type from the column that they are for. */
 export async function drawDefaults(
@@ -11,9 +25,27 @@ export async function drawDefaults(
   columns: readonly Column[],
   rows: number,
 ): Promise<Map<Column, string[]>> {
+  const values = await drawValues(context, columns, rows);
+  return new Map(
+    columns.map((column, i) => [
+      column,
+      values.map((row) => (row[i] === null ? "NULL" : quoteLiteral(row[i]!))),
+    ]),
+  );
+}
+
+/** The values as text, row by row. */
+export async function drawValues(
+  context: ExecutionContext,
+  columns: readonly Column[],
+  rows: number,
+): Promise<readonly (readonly (string | null)[])[]> {
+  if (rows === 0 || columns.length === 0) return [];
   const { transaction } = context;
+  const writes = columns.some((column) => defaulted(column, context.snapshot()).kind === "catalog");
+  if (writes && transaction.pinnedTo("catalog") === undefined) drewElsewhere.add(transaction);
   const lease = await (transaction.active
-    ? transaction.lease("catalog", true)
+    ? transaction.lease("catalog", writes)
     : transaction.leaseApart("catalog"));
   try {
     await lease.prelude;
@@ -23,14 +55,8 @@ export async function drawDefaults(
       .map((column, i) => `(${defaultOf(column)})::${column.typeName} AS v${i}`)
       .join(", ");
     const list = columns.map((column, i) => textSql(column, `v${i}`)).join(", ");
-    const values = await lease.connection.query(
+    return await lease.connection.query(
       `SELECT ${list} FROM (SELECT ${drawn} FROM pg_catalog.generate_series(1, ${rows}) OFFSET 0) AS d`,
-    );
-    return new Map(
-      columns.map((column, i) => [
-        column,
-        values.map((row) => (row[i] === null ? "NULL" : quoteLiteral(row[i]!))),
-      ]),
     );
   } finally {
     lease.release();

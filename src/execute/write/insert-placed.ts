@@ -10,8 +10,9 @@ import type { InsertPlan } from "../../plan/write-plan.ts";
 import { quoteIdentifier } from "../../sql/quote.ts";
 import { applySplices } from "../../sql/splice.ts";
 import { ShardOracle } from "../copy/ask-shards.ts";
-import { evaluatedOnCatalog, evaluateDefaults } from "../copy/default-values.ts";
+import { evaluatedOnCatalog } from "../copy/default-values.ts";
 import type { ExecutionContext, Run } from "../run.ts";
+import { drawValues } from "./draw-defaults.ts";
 import { exactLiteral } from "./exact-literal.ts";
 import { runAtOnce, runForText, runOnCopies, type Share } from "./share.ts";
 import type { Stage } from "./stage.ts";
@@ -29,7 +30,6 @@ export async function insertPlaced(
   const list = plan.stored.map((column) => quoteIdentifier(column.name)).join(", ");
   await stage.lease.connection.query("SET LOCAL client_encoding = 'UTF8'");
   const staged = await stage.lease.connection.query(`SELECT ${list} FROM ${stage.table}`);
-  const catalog = async () => (await context.transaction.lease("catalog", true)).connection;
   const given = new Set(plan.stored);
   const appended = evaluatedOnCatalog(
     target,
@@ -40,15 +40,9 @@ export async function insertPlaced(
       sharesTime: true,
     },
   );
-  const drawn =
-    appended.length === 0 || staged.length === 0
-      ? []
-      : await evaluateDefaults(await catalog(), appended, staged.length, false);
+  const drawn = await drawValues(context, appended, staged.length);
   const columns = [...plan.stored, ...appended];
-  const rows: Row[] = staged.map((row, i) => [
-    ...row,
-    ...(drawn[i] ?? []).map((value) => value?.toString() ?? null),
-  ]);
+  const rows: Row[] = staged.map((row, i) => [...row, ...(drawn[i] ?? [])]);
   const byNode = await placeRows(context, plan, columns, rows);
   const clauses = await clausesText(context, plan);
   const shares: Share[] = [...byNode].map(([node, some]) => ({

@@ -51,6 +51,8 @@ export async function insertRows(
 
   const several = replicated || (values.rows.length > 1 && "columns" in distribution);
   const columns = columnsToDraw(plan, values, opener.wasActive || several);
+  // The defaults and what the text says of now() are one time: that of one transaction.
+  if (several && (plan.reads.transactionTimes.length > 0 || asksTime(values))) opener.open(run);
   const drawn: Drawn =
     columns.length === 0 ? new Map() : await drawDefaults(context, columns, values.rows.length);
   const groups = replicated ? undefined : groupRows(context, plan, values, drawn, run);
@@ -58,7 +60,7 @@ export async function insertRows(
   if (groups !== undefined && elsewhere !== "any" && groups.some((group) => !elsewhere.has(group.node)))
     return undefined;
 
-  if (groups?.length === 1) {
+  if (groups?.length === 1 && !opener.opened) {
     const text = await timed(context, plan, textOf(plan, values, groups[0]!, drawn), false);
     return {
       ...(await onOneNode(context, groups[0]!.node, plan, text, runForText(run, text.sql))),
@@ -105,6 +107,13 @@ function columnsToDraw(plan: InsertPlan, values: InsertRows, oneTime: boolean): 
       (kind === "volatile" && replicated);
     return needed ? [column] : [];
   });
+}
+
+function asksTime(values: InsertRows): boolean {
+  return (
+    values.omitted.some((d) => d.kind === "time") ||
+    values.rows.some((row) => row.defaults.some((d) => d.defaulted.kind === "time"))
+  );
 }
 
 function groupRows(

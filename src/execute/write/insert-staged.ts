@@ -15,19 +15,13 @@ import { Preface, type ExecutionContext, type Run } from "../run.ts";
 import { NoticesOutput } from "./discarded-output.ts";
 import { insertPlaced } from "./insert-placed.ts";
 import { lockReplicas } from "./replica-lock.ts";
-import type { Opener } from "./run-write.ts";
 import { EXACT_OUTPUT_SQL, openStage, type Stage } from "./stage.ts";
 
 /** Gives the number of rows, in a transaction that the caller ends. */
-export async function insertStaged(
-  context: ExecutionContext,
-  plan: InsertPlan,
-  run: Run,
-  opener: Opener,
-): Promise<number> {
+export async function insertStaged(context: ExecutionContext, plan: InsertPlan, run: Run): Promise<number> {
   if (plan.staged instanceof PgError) throw plan.staged;
   if (plan.clausesRefused !== undefined) throw plan.clausesRefused;
-  const stage = await openStage(context, plan, plan.staged, run, opener.wasActive);
+  const stage = await openStage(context, plan, plan.staged, run);
   try {
     await stage.lease.connection.query(EXACT_OUTPUT_SQL);
     const replicated = plan.target.distribution!.kind === "replicated";

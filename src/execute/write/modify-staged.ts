@@ -20,19 +20,13 @@ import type { ExecutionContext, Run } from "../run.ts";
 import { applyChanges } from "./apply-changes.ts";
 import { drawDefaults } from "./draw-defaults.ts";
 import { lockReplicas } from "./replica-lock.ts";
-import type { Opener } from "./run-write.ts";
 import { cancelled } from "./share.ts";
 import { EXACT_OUTPUT_SQL } from "./stage.ts";
 import { buildStandIn, rowIdentity } from "./stand-in.ts";
 import { transactionTimeSplices } from "./time-splices.ts";
 
 /** Gives the command tag, in a transaction that the caller ends. */
-export async function modifyStaged(
-  context: ExecutionContext,
-  plan: ModifyPlan,
-  run: Run,
-  opener: Opener,
-): Promise<string> {
+export async function modifyStaged(context: ExecutionContext, plan: ModifyPlan, run: Run): Promise<string> {
   const { staged, target } = plan;
   if (staged instanceof PgError) throw staged;
   const identity = rowIdentity(target);
@@ -44,7 +38,7 @@ export async function modifyStaged(
     // Rows travel as text, whatever the session's settings make of it.
     await workplace.connection.query(EXACT_OUTPUT_SQL);
     const standIn = await buildStandIn(context, workplace.connection, plan, staged, identity, drawn, run);
-    const tag = await runThere(context, plan, staged, workplace, run, opener.wasActive);
+    const tag = await runThere(context, plan, staged, workplace, run);
     if (context.cancelled) throw cancelled();
     await applyChanges(context, plan, standIn, workplace.connection);
     return tag;
@@ -67,7 +61,6 @@ async function runThere(
   staged: StagedModify,
   workplace: Lease,
   run: Run,
-  wasActive: boolean,
 ): Promise<string> {
   const { name, statement, reads } = plan;
   const alias =
@@ -79,7 +72,7 @@ async function runThere(
     { start: name.start, end: name.end, text: quoteQualified("pg_temp", staged.table.temporaryName) },
     ...alias,
   ];
-  const times = wasActive ? await transactionTimeSplices(context, reads.transactionTimes) : [];
+  const times = await transactionTimeSplices(context, reads.transactionTimes);
   splices.push(...times.filter((t) => !splices.some((s) => s.start <= t.start && t.end <= s.end)));
   const sql = applySplices(statement.text, splices);
   const { connection } = workplace;

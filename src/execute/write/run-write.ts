@@ -4,7 +4,7 @@
  */
 import { PgError, pgError } from "../../errors/pg-error.ts";
 import { refusal } from "../../errors/refusal.ts";
-import type { InsertPlan, ModifyPlan, WritePlan } from "../../plan/write-plan.ts";
+import type { InsertPlan, ModifyPlan, WritePlan, WritingWithPlan } from "../../plan/write-plan.ts";
 import { runOnNode, textForShard, type NodeText } from "../direct.ts";
 import { locate, type Location } from "../locate.ts";
 import type { ExecutionContext, Outcome, Run } from "../run.ts";
@@ -24,14 +24,34 @@ export interface WriteOutcome extends Outcome {
 
 export async function runWrite(context: ExecutionContext, plan: WritePlan, run: Run): Promise<WriteOutcome> {
   const opener = new Opener(context);
-  const outcome =
-    plan.command === "WITH"
-      ? undefined
-      : plan.command === "INSERT"
-        ? await insert(context, plan, run, opener)
-        : await modify(context, plan, run, opener);
-  if (outcome === undefined) throw refusal("writing-with-many-nodes");
+  const outcome = await dispatch(context, plan, run, opener);
   return { ...outcome, opened: opener.opened };
+}
+
+function dispatch(context: ExecutionContext, plan: WritePlan, run: Run, opener: Opener): Promise<Result> {
+  if (plan.command === "INSERT") return insert(context, plan, run, opener);
+  return plan.command === "WITH" ? writeWith(context, plan, run, opener) : modify(context, plan, run, opener);
+}
+
+async function writeWith(
+  context: ExecutionContext,
+  plan: WritingWithPlan,
+  run: Run,
+  opener: Opener,
+): Promise<Result> {
+  const { nodes } = locate(plan.reads.uses, run, context.snapshot());
+  if (nodes === "any" || nodes.size !== 1 || (plan.asksTime && opener.wasActive))
+    throw refusal("writing-with-many-nodes");
+  const text = textForShard({ ...plan.reads, shardNames: undefined }, undefined);
+  return sent(
+    await onOneNode(
+      context,
+      [...nodes][0]!,
+      plan,
+      await atTransactionTime(context, plan.reads, text, false),
+      run,
+    ),
+  );
 }
 
 /** Begins the transaction of a statement that needs several nodes. */
@@ -71,7 +91,7 @@ async function insert(
     return sent(await onOneNode(context, local, plan, text, run));
   }
   opener.open(run);
-  const rows = await insertStaged(context, plan, run, opener);
+  const rows = await insertStaged(context, plan, run);
   return { tag: `INSERT 0 ${rows}`, unsent: true };
 }
 
@@ -116,7 +136,7 @@ async function modify(
     const shares = [...location.nodes].map((node) => ({ node, text }));
     return { tag: `${plan.command} ${await runInTurn(context, plan.statement, shares, run)}`, unsent: true };
   }
-  return { tag: await modifyStaged(context, plan, run, opener), unsent: true };
+  return { tag: await modifyStaged(context, plan, run), unsent: true };
 }
 
 /** Every copy gets the same text, where that gives the same result; else the changed rows. */
@@ -128,7 +148,7 @@ async function modifyReplicated(
 ): Promise<Result> {
   opener.open(run);
   const asWritten = plan.sameOnReplicas && !needsOtherDefaults(plan, true) && !hasOwnSnapshot(context);
-  if (!asWritten) return { tag: await modifyStaged(context, plan, run, opener), unsent: true };
+  if (!asWritten) return { tag: await modifyStaged(context, plan, run), unsent: true };
   await lockReplicas(context, plan.target);
   const text = await atTransactionTime(context, plan.reads, textForShard(plan.reads, undefined), true);
   const shares = context

@@ -34,7 +34,6 @@ export async function openStage(
   plan: InsertPlan,
   staged: StagedInsert,
   run: Run,
-  wasActive: boolean,
 ): Promise<Stage> {
   const lease = await openWorkplace(context, staged.general, run);
   try {
@@ -45,7 +44,7 @@ export async function openStage(
     await lease.connection.query(
       `CREATE TEMPORARY TABLE ${quoteIdentifier(name)} (${columns.join(", ")}) ON COMMIT DROP`,
     );
-    const splices = await stageSplices(context, plan, staged, table, wasActive);
+    const splices = await stageSplices(context, plan, staged, table);
     await fill(context, plan, lease, splices, run);
     return { lease, table };
   } catch (error) {
@@ -79,7 +78,6 @@ async function stageSplices(
   plan: InsertPlan,
   staged: StagedInsert,
   table: string,
-  wasActive: boolean,
 ): Promise<readonly Splice[]> {
   const { name, clauses, statement } = plan;
   const end = clauses?.start ?? statement.text.length;
@@ -89,12 +87,10 @@ async function stageSplices(
     { start: name.start, end: name.end, text: `${table}${alias}` },
     { start: end, end: statement.text.length, text: "" },
   ];
-  const times = wasActive
-    ? await transactionTimeSplices(
-        context,
-        plan.reads.transactionTimes.filter((t) => t.start < end),
-      )
-    : [];
+  const times = await transactionTimeSplices(
+    context,
+    plan.reads.transactionTimes.filter((t) => t.start < end),
+  );
   return [...splices, ...times.filter((t) => !splices.some((s) => s.start <= t.start && t.end <= s.end))];
 }
 

@@ -2,6 +2,8 @@
  * Statements of the catalog node that touch what belongs to a session and not to a transaction: advisory locks of the
  * session, the last values of sequences, LISTEN. They run over a connection of the session's own.
  */
+import { refusal } from "../../errors/refusal.ts";
+import { hasLostLastValues } from "../../execute/write/draw-defaults.ts";
 import type { CatalogPlan } from "../../plan/plan.ts";
 import { walk } from "../../sql/walk.ts";
 import type { Session } from "../session.ts";
@@ -9,6 +11,8 @@ import { listenOn } from "./notify.ts";
 
 interface SessionState {
   readonly needsOwnConnection: boolean;
+  /** currval(), lastval(). */
+  readonly readsLastValues: boolean;
   /** NOTIFY by a function: PREPARE TRANSACTION would refuse it, and there is nothing to prepare. */
   readonly notifies: boolean;
 }
@@ -25,20 +29,23 @@ function stateOf(plan: CatalogPlan): SessionState {
 
 function findState(plan: CatalogPlan): SessionState {
   let needsOwnConnection = false;
+  let readsLastValues = false;
   let notifies = false;
   walk(plan.statement.tree, (type, fields) => {
     if (type !== "FuncCall") return;
     const { funcname } = fields as { funcname?: readonly { String?: { sval?: string } }[] };
     const name = funcname?.at(-1)?.String?.sval ?? "";
     needsOwnConnection ||= OWN_CONNECTION.test(name);
+    readsLastValues ||= name === "currval" || name === "lastval";
     notifies ||= name === "pg_notify";
   });
-  return { needsOwnConnection, notifies };
+  return { needsOwnConnection, readsLastValues, notifies };
 }
 
 /** To be called before a catalog plan runs; says whether it writes in a way that a commit has to prepare. */
 export async function prepareCatalogState(session: Session, plan: CatalogPlan): Promise<boolean> {
-  const { needsOwnConnection, notifies } = stateOf(plan);
+  const { needsOwnConnection, readsLastValues, notifies } = stateOf(plan);
+  if (readsLastValues && hasLostLastValues(session.transaction)) throw refusal("last-value-of-insert");
   if (needsOwnConnection) listenOn(session, await session.transaction.pin("catalog"));
   return plan.writes && !notifies;
 }
