@@ -13,7 +13,7 @@ function charactersIn(bytes: Buffer, start: number, end: number): number {
 }
 
 /** Translates a 1-based character position in the spliced text into one in the client's query string; undefined when it lies in text that the client did not write. */
-export function clientPosition(
+function clientPosition(
   statement: ParsedStatement,
   splices: readonly Splice[],
   position: number,
@@ -44,7 +44,8 @@ export function clientError(error: PgError, statement: ParsedStatement, splices:
   const { fields } = error;
   const schema = fields.schema?.match(OF_A_SHARD)?.[1];
   // What a referenced row's own table reports lies in the schema of the referencing one.
-  const ofShard = schema !== undefined || (fields.code === "23503" && OF_A_SHARD.test(fields.constraint ?? ""));
+  const ofShard =
+    schema !== undefined || (fields.code === "23503" && OF_A_SHARD.test(fields.constraint ?? ""));
   if (fields.position === undefined && !ofShard) return error;
   const position =
     fields.position === undefined ? undefined : clientPosition(statement, splices, fields.position);

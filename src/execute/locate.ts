@@ -3,7 +3,7 @@ import { nodesHolding, pruneShards } from "../catalog/placement.ts";
 import { arrayElementsOf } from "../catalog/array-elements.ts";
 import type { KeyDatum, KeyValue } from "../catalog/shard-filter.ts";
 import type { Snapshot } from "../catalog/snapshot.ts";
-import type { TableUse } from "../plan/plan.ts";
+import type { ReadPlan, TableUse } from "../plan/plan.ts";
 import { formatOf } from "../protocol/frontend-messages.ts";
 import type { Run } from "./run.ts";
 
@@ -27,7 +27,7 @@ export function resolveKey(run: Run, value: KeyValue): KeyDatum | undefined {
 }
 
 /** The elements of an array parameter in this execution; undefined when its form is not understood. */
-export function resolveArray(run: Run, parameter: number): readonly KeyDatum[] | undefined {
+function resolveArray(run: Run, parameter: number): readonly KeyDatum[] | undefined {
   const bytes = run.bind?.values[parameter - 1];
   if (bytes === undefined) return undefined;
   if (bytes === null) return [];
@@ -82,6 +82,16 @@ function holding(
     nodes: new Set(nodesHolding(use.relation, shards, snapshot.dataNodes)),
     shards: shards === "all" ? NO_SHARDS : shards,
   };
+}
+
+/** Where all meet who lock or change rows of replicated tables. */
+export function firstDataNode({ dataNodes }: Snapshot): string {
+  return dataNodes.toSorted()[0]!;
+}
+
+/** May the statement's row locks be taken on this one node? */
+export function locksThere(plan: Pick<ReadPlan, "locks">, node: string, snapshot: Snapshot): boolean {
+  return plan.locks !== "replicated rows" || node === firstDataNode(snapshot);
 }
 
 /** The nodes of one table alone, for shipping its rows. */

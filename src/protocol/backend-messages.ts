@@ -22,7 +22,6 @@ export const bindComplete = bare(Backend.bindComplete);
 export const closeComplete = bare(Backend.closeComplete);
 export const noData = bare(Backend.noData);
 export const emptyQueryResponse = bare(Backend.emptyQueryResponse);
-export const portalSuspended = bare(Backend.portalSuspended);
 export const copyDoneMessage = bare(Backend.copyDone);
 
 const readyBuffers = new Map<number, Buffer>();

@@ -90,9 +90,6 @@ export function readDescribe(buffer: Buffer, start: number, end: number): Descri
   return undefined;
 }
 
-/** Close has the layout of Describe. */
-export const readClose = readDescribe;
-
 export function readExecute(buffer: Buffer, start: number, end: number): ExecuteMessage {
   const reader = new MessageReader(buffer, start, end);
   const portal = reader.string();
@@ -177,9 +174,7 @@ function named(type: number, kind: number, name: string): Buffer {
 }
 
 export const describeStatement = (name: string): Buffer => named(Frontend.describe, KIND_STATEMENT, name);
-export const describePortal = (name: string): Buffer => named(Frontend.describe, KIND_PORTAL, name);
 export const closeStatement = (name: string): Buffer => named(Frontend.close, KIND_STATEMENT, name);
-export const closePortal = (name: string): Buffer => named(Frontend.close, KIND_PORTAL, name);
 
 export function execute(portal: string, rowsMax = 0): Buffer {
   const bytes = Buffer.byteLength(portal);
@@ -191,7 +186,6 @@ export function execute(portal: string, rowsMax = 0): Buffer {
 }
 
 export const sync = Buffer.from([Frontend.sync, 0, 0, 0, 4]);
-export const flush = Buffer.from([Frontend.flush, 0, 0, 0, 4]);
 export const terminate = Buffer.from([Frontend.terminate, 0, 0, 0, 4]);
 export const copyDone = Buffer.from([Frontend.copyDone, 0, 0, 0, 4]);
 

@@ -15,7 +15,6 @@ import {
 } from "../protocol/backend-messages.ts";
 import {
   readBind,
-  readClose,
   readDescribe,
   readExecute,
   readParse,
@@ -98,7 +97,7 @@ export class ExtendedQuery {
         return this.execute(readExecute(buffer, start, end));
       case Frontend.close:
         this.sendPending();
-        return this.close(readClose(buffer, start, end));
+        return this.close(readDescribe(buffer, start, end));
       case Frontend.functionCall:
         throw pgError("0A000", "the function call protocol is not supported", {
           hint: "Call the function in a SELECT.",

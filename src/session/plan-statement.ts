@@ -35,7 +35,7 @@ async function circumstances(session: Session, parameterTypes: readonly number[]
 }
 
 /** Splits and plans a query string. Throws what PostgreSQL would say of the first faulty statement only when that one is reached: see Session. */
-export async function parseQueryString(session: Session, text: Buffer): Promise<readonly ParsedStatement[]> {
+async function parseQueryString(session: Session, text: Buffer): Promise<readonly ParsedStatement[]> {
   const { settings } = session.transaction;
   const query = session.decode(text);
   if (settings.get("standard_conforming_strings") === "off" && query.includes("\\"))

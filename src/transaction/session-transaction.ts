@@ -203,7 +203,8 @@ export class SessionTransaction {
   /** Cancels whatever servers do for this session right now. */
   cancelAll(): void {
     for (const connection of this.lent) if (connection.depth > 0) void connection.cancel();
-    for (const { connection } of this.participants.values()) if (connection.depth > 0) void connection.cancel();
+    for (const { connection } of this.participants.values())
+      if (connection.depth > 0) void connection.cancel();
   }
 
   private async joinAll(nodes: readonly string[]): Promise<void> {

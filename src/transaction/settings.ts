@@ -67,5 +67,3 @@ function literal(value: string): string {
   const quoted = `'${value.replaceAll("'", "''").replaceAll("\\", "\\\\")}'`;
   return value.includes("\\") ? ` E${quoted}` : quoted;
 }
-
-export const NO_SETTINGS = new SessionSettings(new Map());
