@@ -54,7 +54,10 @@ export class ExtendedQuery {
     const { type } = message;
     if (type === Frontend.sync || type === Frontend.flush) {
       // These have no body: a client that sends one speaks something else.
-      if (message.end !== message.start) return this.malformed(type);
+      if (message.end !== message.start && !(type === Frontend.flush && this.skipping))
+        return this.step(() => {
+          throw pgError("08P01", "invalid message format");
+        });
     }
     if (type === Frontend.sync) return this.sync();
     if (this.skipping) return;
@@ -63,17 +66,12 @@ export class ExtendedQuery {
       this.session.output.flush();
       return;
     }
-    return this.step(message);
+    return this.step(() => this.dispatch(message));
   }
 
-  private malformed(type: number): Promise<void> | void {
-    if (type === Frontend.flush && this.skipping) return;
-    return this.step({ type: 0, buffer: Buffer.alloc(0), start: 0, end: 0 });
-  }
-
-  private async step(message: ClientMessage): Promise<void> {
+  private async step(work: () => Promise<void> | void): Promise<void> {
     try {
-      await this.dispatch(message);
+      await work();
     } catch (error) {
       this.sendPending();
       this.skipping = true;
@@ -107,8 +105,6 @@ export class ExtendedQuery {
       case Frontend.copyFail:
         // Left over from a COPY that failed: PostgreSQL ignores them too.
         return;
-      case 0:
-        throw pgError("08P01", "invalid message format");
       default:
         this.session.fatal(pgError("08P01", `invalid frontend message type ${type}`));
     }
