@@ -82,6 +82,19 @@ COMMENT ON COLUMN pleiad.transaction_decision.database IS 'Database that it belo
 COMMENT ON COLUMN pleiad.transaction_decision.nodes IS 'Nodes on which it was prepared.';
 COMMENT ON COLUMN pleiad.transaction_decision.decided IS 'When it was decided.';
 
+CREATE TABLE IF NOT EXISTS pleiad.compute_definition (
+  id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+  search_path text NOT NULL,
+  role text NOT NULL,
+  statement text NOT NULL
+);
+REVOKE ALL ON pleiad.compute_definition FROM PUBLIC;
+COMMENT ON TABLE pleiad.compute_definition IS 'What the compute nodes were told in this database, in order: one that lost its memory is told it again. Roles and databases are copied instead.';
+COMMENT ON COLUMN pleiad.compute_definition.id IS 'Order.';
+COMMENT ON COLUMN pleiad.compute_definition.search_path IS 'search_path of the session.';
+COMMENT ON COLUMN pleiad.compute_definition.role IS 'Role that ran it.';
+COMMENT ON COLUMN pleiad.compute_definition.statement IS 'Text as the compute nodes got it.';
+
 CREATE OR REPLACE VIEW pleiad.tables AS
   SELECT n.nspname AS schema_name, c.relname AS table_name, d.kind, d.columns AS distribution_columns, d.colocation,
          CASE WHEN d.colocation IS NOT NULL THEN (SELECT count(*)::int FROM pleiad.shard s WHERE s.colocation = d.colocation) END AS shard_count,

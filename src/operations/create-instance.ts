@@ -19,7 +19,7 @@ const run = promisify(execFile);
 export const internalRole = "pleiad";
 
 /** Clients' default superuser. It is the one of initdb, so that it owns the system's objects as in any PostgreSQL. */
-const clientRole = "postgres";
+export const clientRole = "postgres";
 
 export const unfinishedSuffix = ".new";
 
@@ -119,6 +119,16 @@ export function readMarker(pgdata: string): InstanceMarker | undefined {
   }
 }
 
+/** From now on the next start takes it for not whole and makes it anew. */
+export function unmarkInstance(pgdata: string): void {
+  rmSync(join(pgdata, markerFile), { force: true });
+}
+
+export function markInstance(name: string, pgdata: string, major: number): void {
+  const marker: InstanceMarker = { name, major };
+  writeFileSync(join(pgdata, markerFile), JSON.stringify(marker));
+}
+
 /** Copies the template. `sync`: all of it is on disk before the marker says that it is whole. */
 export async function createInstance(
   name: string,
@@ -140,8 +150,7 @@ export async function createInstance(
   } catch (error) {
     throw failure(`copying ${template} to ${pgdata}`, error);
   }
-  const marker: InstanceMarker = { name, major: binaries.major };
-  writeFileSync(join(making, markerFile), JSON.stringify(marker));
+  markInstance(name, making, binaries.major);
   if (existsSync(pgdata)) rmSync(pgdata, { recursive: true });
   renameSync(making, pgdata);
 }

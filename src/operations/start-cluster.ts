@@ -1,15 +1,14 @@
 /** Starts all servers of a cluster and keeps them running; the coordinator is started on top of it. Order: catalog, data, compute. */
 import { execFile } from "node:child_process";
-import { chmodSync, chownSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { userInfo } from "node:os";
-import { join } from "node:path";
+import { chmodSync, chownSync, mkdirSync, rmSync } from "node:fs";
 import { promisify } from "node:util";
 import type { LoadedConfig } from "../config/load-config.ts";
 import type { Topology } from "../config/topology.ts";
 import type { Log } from "../observe/log.ts";
+import { finishPrepared } from "../transaction/recovery.ts";
 import { clusterPaths, type ClusterPaths } from "./cluster-paths.ts";
 import { writeRecord, type RunningServer } from "./cluster-record.ts";
-import { createInstance, createTemplate, internalRole } from "./create-instance.ts";
+import { internalRole } from "./create-instance.ts";
 import { takeLock } from "./data-directory-lock.ts";
 import { installMetadata } from "./install-metadata.ts";
 import { planInstances, serverOf, type Instance } from "./instance.ts";
@@ -18,13 +17,14 @@ import { keepLogsSmall } from "./log-rotation.ts";
 import { memoryUsable } from "./memory-directory.ts";
 import { observeDataDirectory, possiblePgdatas } from "./observe-data-directory.ts";
 import { OperationError } from "./operation-error.ts";
-import { findPostgres, type PostgresBinaries } from "./postgres-binaries.ts";
+import { findPostgres } from "./postgres-binaries.ts";
 import { prepareDataDirectory } from "./prepare-data-directory.ts";
 import { ensurePrivateDirectory } from "./private-directory.ts";
 import type { Progress } from "./progress.ts";
 import { findRunUser, type RunUser } from "./run-user.ts";
-import { accessTexts, settingsFile, settingsText } from "./server-settings.ts";
+import { rebuildCompute } from "./rebuild-compute.ts";
 import { stopServerProcesses } from "./server-processes.ts";
+import { configure, createInstances, makeTemplate, type Site } from "./site.ts";
 import { computeStart, type StartStep } from "./start-steps.ts";
 import { supervise, type Supervised } from "./supervisor.ts";
 
@@ -35,8 +35,6 @@ export interface Cluster {
   readonly paths: ClusterPaths;
   /** As `postgres --version` says it. */
   readonly postgres: string;
-  /** Compute nodes made anew at this start, without the roles, databases, types and functions of the others. */
-  readonly emptyServers: readonly string[];
   status(): RunningServer[];
   /** Called when a server ended or runs again. */
   onChange(listener: () => void): void;
@@ -48,15 +46,6 @@ export interface StartOptions {
   readonly log: Log;
   /** Aborted: the start ends at its next step, and what already runs is stopped. */
   readonly signal?: AbortSignal;
-}
-
-/** What the steps of a start need to know. */
-interface Site {
-  readonly config: LoadedConfig["config"];
-  readonly paths: ClusterPaths;
-  readonly user: RunUser;
-  readonly binaries: PostgresBinaries;
-  readonly progress: Progress;
 }
 
 /** Directories below the data directory. Servers' files belong to the servers' user, all else to the coordinator's. */
@@ -73,25 +62,6 @@ async function makeDirectories(paths: ClusterPaths, user: RunUser): Promise<void
       "Every directory above it must let that user pass; choose another data directory with --data.",
     );
   }
-}
-
-async function createInstances(site: Site, instances: readonly Instance[]): Promise<void> {
-  const { paths, user, binaries, config } = site;
-  if (instances.some((instance) => instance.volatile)) ensurePrivateDirectory(paths.memory, user);
-  await Promise.all(
-    instances.map(({ name, pgdata, volatile }) =>
-      createInstance(name, pgdata, paths.template, binaries, user, config.server.fsync && !volatile),
-    ),
-  );
-}
-
-/** The template's parent must be writable for the servers' user: it is made beside the instances and moved. */
-async function makeTemplate(site: Site): Promise<void> {
-  const { paths, binaries, user, config } = site;
-  const working = join(paths.instances, "template");
-  for (const path of [working, paths.template]) rmSync(path, { recursive: true, force: true });
-  await createTemplate(working, binaries, user, config.locale);
-  await run("mv", [working, paths.template]);
 }
 
 async function act(step: StartStep, site: Site, instances: readonly Instance[]): Promise<void> {
@@ -122,34 +92,23 @@ async function act(step: StartStep, site: Site, instances: readonly Instance[]):
   }
 }
 
-function configure(site: Site, instance: Instance): void {
-  const { config, user, binaries } = site;
-  const access = accessTexts(binaries.major, [userInfo().username, user.name]);
-  const files = {
-    [settingsFile]: settingsText(instance, config.server),
-    "pg_hba.conf": access.hba,
-    "pg_ident.conf": access.ident,
-  };
-  for (const [name, text] of Object.entries(files)) {
-    const path = join(instance.pgdata, name);
-    writeFileSync(path, text, { mode: 0o600 });
-    if (user.identity.uid !== undefined) chownSync(path, user.uid, user.gid);
-  }
-}
-
+/** `start` starts one server; a kind's servers start at once, and the kinds one after the other. */
 async function startServers(
   site: Site,
   instances: readonly Instance[],
   signal: AbortSignal | undefined,
+  start: (instance: Instance) => Promise<InstanceProcess>,
+  beforeCompute: () => Promise<void>,
 ): Promise<InstanceProcess[]> {
   const started: InstanceProcess[] = [];
   try {
     for (const kind of ["catalog", "data", "compute"] as const) {
       signal?.throwIfAborted();
+      if (kind === "compute") await beforeCompute();
       const group = instances.filter((instance) => instance.kind === kind);
       site.progress.step(`starting ${group.map((instance) => instance.name).join(", ")}`);
       const results = await Promise.allSettled(
-        group.map(async (instance) => started.push(await startInstance(instance, site.binaries, site.user))),
+        group.map(async (instance) => started.push(await start(instance))),
       );
       const failed = results.find((result) => result.status === "rejected");
       if (failed) throw failed.reason;
@@ -159,6 +118,26 @@ async function startServers(
     await Promise.all(started.map((server) => server.stop()));
     throw error;
   }
+}
+
+/** A compute node holds nothing that the catalog node does not know: one that cannot be started is made anew. */
+async function startOrRebuild(
+  instance: Instance,
+  { binaries, user }: Site,
+  rebuild: ((instance: Instance) => Promise<InstanceProcess>) | undefined,
+  log: Log,
+): Promise<InstanceProcess> {
+  try {
+    return await startInstance(instance, binaries, user);
+  } catch (error) {
+    if (instance.kind !== "compute" || rebuild === undefined) throw error;
+    log.warn("compute node cannot be started and is made anew", { server: instance.name, error });
+    return rebuild(instance);
+  }
+}
+
+function holders(topology: Topology): Topology["servers"] {
+  return topology.servers.filter((server) => server.kind !== "compute");
 }
 
 async function stopInReverse(servers: readonly Supervised[]): Promise<void> {
@@ -193,17 +172,34 @@ export async function startCluster(
     for (const warning of plan.warnings) progress.warn(warning);
     await makeDirectories(paths, user);
     const instances = planInstances(plan.size, paths, memoryUsable());
+    const toRebuild = new Set<string>();
     for (const step of plan.steps) {
       options.signal?.throwIfAborted();
-      await act(step, site, instances);
+      // Later than at the first start only compute nodes are made.
+      if (step.do === "create instances" && !plan.firstStart)
+        step.names.forEach((name) => toRebuild.add(name));
+      else await act(step, site, instances);
     }
     ensurePrivateDirectory(paths.sockets, user);
-    for (const instance of instances) configure(site, instance);
-    const started = await startServers(site, instances, options.signal);
+    for (const instance of instances) if (!toRebuild.has(instance.name)) configure(site, instance);
     const topology: Topology = {
       servers: instances.map((instance) => serverOf(instance)),
       internalRole,
     };
+    const rebuild = (instance: Instance) => rebuildCompute(site, instance, topology.servers[0]!, options.log);
+    const started = await startServers(
+      site,
+      instances,
+      options.signal,
+      (instance) => {
+        if (toRebuild.has(instance.name)) return rebuild(instance);
+        return startOrRebuild(instance, site, plan.firstStart ? undefined : rebuild, options.log);
+      },
+      async () => {
+        // Definitions that are decided but not yet committed belong to what a compute node is told.
+        if (!plan.firstStart) await finishPrepared(topology, holders(topology));
+      },
+    );
 
     if (plan.firstStart) {
       try {
@@ -219,18 +215,20 @@ export async function startCluster(
     const listeners: (() => void)[] = [];
     const onChange = () => listeners.forEach((listener) => listener());
     const servers = started.map((server) =>
-      supervise(server, { binaries, user, log: options.log, onChange }),
+      supervise(server, {
+        start: (instance) => startOrRebuild(instance, site, rebuild, options.log),
+        log: options.log,
+        onChange,
+      }),
     );
     const endRotation = keepLogsSmall(
       instances.map((instance) => instance.log),
       options.log,
     );
-    const created = plan.steps.flatMap((step) => (step.do === "create instances" ? step.names : []));
     return {
       topology,
       paths,
       postgres: binaries.version,
-      emptyServers: plan.firstStart ? [] : created,
       status: () =>
         instances.map((instance) => {
           const server = servers.find((candidate) => candidate.instance.name === instance.name);

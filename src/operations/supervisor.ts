@@ -2,10 +2,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "../observe/log.ts";
 import type { Instance } from "./instance.ts";
-import { startInstance, type InstanceProcess } from "./instance-process.ts";
-import type { PostgresBinaries } from "./postgres-binaries.ts";
+import type { InstanceProcess } from "./instance-process.ts";
 import { afterEnd, noRestarts } from "./restart-delay.ts";
-import type { RunUser } from "./run-user.ts";
 import { stopServerProcesses } from "./server-processes.ts";
 
 export interface Supervised {
@@ -17,8 +15,7 @@ export interface Supervised {
 }
 
 export interface SupervisorOptions {
-  readonly binaries: PostgresBinaries;
-  readonly user: RunUser;
+  readonly start: (instance: Instance) => Promise<InstanceProcess>;
   readonly log: Log;
   /** Called after each change, so that the recorded process ids stay true. */
   onChange(): void;
@@ -35,7 +32,7 @@ export function supervise(first: InstanceProcess, options: SupervisorOptions): S
     try {
       // Backends of a killed postmaster hold its shared memory until they end.
       await stopServerProcesses([instance.pgdata]);
-      return await startInstance(instance, options.binaries, options.user);
+      return await options.start(instance);
     } catch (error) {
       options.log.error("server could not be restarted", { server: instance.name, error });
       return undefined;

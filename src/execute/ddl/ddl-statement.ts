@@ -16,6 +16,7 @@ import { applySplices } from "../../sql/splice.ts";
 import type { ParsedStatement, Splice } from "../../sql/statement.ts";
 import { clientError } from "../client-error.ts";
 import type { ExecutionContext } from "../run.ts";
+import { logForCompute } from "./compute-definition.ts";
 import { gateQuery } from "./gate-query.ts";
 
 export interface DdlNode {
@@ -77,6 +78,10 @@ export class DdlStatement {
     return this.context.nodes.filter((node) => node.kind === "data").map((node) => node.name);
   }
 
+  private get computeNodes(): readonly string[] {
+    return this.context.nodes.filter((node) => node.kind === "compute").map((node) => node.name);
+  }
+
   /** All servers but the catalog node. */
   get otherNodes(): readonly string[] {
     return this.context.nodes.filter((node) => node.kind !== "catalog").map((node) => node.name);
@@ -121,6 +126,9 @@ export class DdlStatement {
       await connection.query("SET LOCAL check_function_bodies = off");
       await this.run(connection, applySplices(this.statement.text, splices), splices, false);
     });
+    const compute = this.computeNodes.find((node) => nodes.includes(node));
+    const splices = compute === undefined ? undefined : splicesOf(compute);
+    if (splices !== undefined) await logForCompute(this, applySplices(this.statement.text, splices));
   }
 
   /**
@@ -128,6 +136,7 @@ export class DdlStatement {
    * it is passed over there.
    */
   async onNodesThatHave(nodes: readonly string[]): Promise<void> {
+    const without = new Set<string>();
     await this.everywhere(nodes, async (node) => {
       const connection = await this.connection(node);
       await connection.query("SAVEPOINT pleiad_definition");
@@ -136,9 +145,12 @@ export class DdlStatement {
       } catch (error) {
         if (!(error instanceof PgError) || !UNDEFINED_OBJECT.has(error.code)) throw error;
         await connection.query("ROLLBACK TO SAVEPOINT pleiad_definition");
+        without.add(node);
       }
       await connection.query("RELEASE SAVEPOINT pleiad_definition");
     });
+    if (this.computeNodes.some((node) => nodes.includes(node) && !without.has(node)))
+      await logForCompute(this, this.statement.text);
   }
 
   /** Runs statements of Pleiad's making under the client's role: every name in them is qualified or the system's. */
