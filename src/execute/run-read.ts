@@ -4,7 +4,7 @@ import type { ReadPlan } from "../plan/plan.ts";
 import { runGather, runOnNode, textForShard } from "./direct.ts";
 import { runPointRead } from "./point-read.ts";
 import { runGeneral } from "./general.ts";
-import { locate } from "./locate.ts";
+import { firstDataNode, locate, locksThere } from "./locate.ts";
 import type { ExecutionContext, Outcome, Run } from "./run.ts";
 import { atTransactionTime } from "./transaction-time.ts";
 
@@ -14,7 +14,8 @@ export async function runRead(context: ExecutionContext, plan: ReadPlan, run: Ru
   if (!plan.direct) return runGeneralOrRefuse(context, plan, run);
   const { nodes, shard } = locate(plan.uses, run, context.snapshot());
   if (nodes === "any" || nodes.size === 1) {
-    const node = nodes === "any" ? anyNode(context) : [...nodes][0]!;
+    const node = nodes === "any" ? anyNode(context, plan) : [...nodes][0]!;
+    if (!locksThere(plan, node, context.snapshot())) return runGeneralOrRefuse(context, plan, run);
     if (plan.cost.pointRead) {
       const outcome = await runPointRead(context, node, shard, plan, run);
       if (outcome !== undefined) return outcome;
@@ -35,7 +36,8 @@ async function runGeneralOrRefuse(context: ExecutionContext, plan: ReadPlan, run
 }
 
 /** Every node has the rows: one that the transaction is on already, otherwise each in turn. */
-function anyNode(context: ExecutionContext): string {
+function anyNode(context: ExecutionContext, plan: ReadPlan): string {
+  if (plan.locks === "replicated rows") return firstDataNode(context.snapshot());
   const { dataNodes } = context.snapshot();
   const names: readonly string[] = dataNodes;
   return context.transaction.nodes.find((node) => names.includes(node)) ?? names[turn++ % names.length]!;

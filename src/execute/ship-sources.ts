@@ -5,7 +5,7 @@
 import type { BackendConnection } from "../backend/backend-connection.ts";
 import type { ShippedTable } from "../plan/plan.ts";
 import type { Lease } from "../transaction/session-transaction.ts";
-import { nodesOfTable } from "./locate.ts";
+import { firstDataNode, nodesOfTable } from "./locate.ts";
 import type { ExecutionContext, Run } from "./run.ts";
 
 interface Source {
@@ -13,6 +13,12 @@ interface Source {
   /** Set for Pleiad's own connections: they go back to the pool. */
   readonly own: boolean;
   readonly lease: Lease | undefined;
+}
+
+/** What a node is asked for. */
+interface Need {
+  readonly tables: number;
+  readonly locks: boolean;
 }
 
 export class ShipSources {
@@ -32,22 +38,29 @@ export class ShipSources {
     const preferred = context.transaction.nodes.find((node) =>
       (snapshot.dataNodes as readonly string[]).includes(node),
     );
-    const needed = new Map<string, number>();
+    const needed = new Map<string, Need>();
     for (const table of tables) {
       const nodes = nodesOfTable(
         { relation: table.relation, filter: table.shards },
         run,
         snapshot,
-        preferred,
+        // Whoever locks or changes a replicated row comes to the first node first.
+        table.lock === undefined ? preferred : firstDataNode(snapshot),
       );
       this.nodes.set(table, nodes);
-      for (const node of nodes) needed.set(node, (needed.get(node) ?? 0) + 1);
+      for (const node of nodes) {
+        const known = needed.get(node);
+        needed.set(node, {
+          tables: (known?.tables ?? 0) + 1,
+          locks: known?.locks === true || table.lock !== undefined,
+        });
+      }
     }
     for (const node of [...needed.keys()].toSorted())
-      this.sources.set(node, await this.connect(node, needed.get(node)! > 1));
+      this.sources.set(node, await this.connect(node, needed.get(node)!));
   }
 
-  private async connect(node: string, severalTables: boolean): Promise<Source> {
+  private async connect(node: string, need: Need): Promise<Source> {
     const { transaction, pools, internalRole } = this.context;
     if (transaction.active) {
       const lease = await transaction.lease(node, false);
@@ -56,7 +69,12 @@ export class ShipSources {
     const connection = await pools.take(node, internalRole, transaction.database);
     this.context.running.add(connection);
     const settings = transaction.settings.withoutIdentity();
-    const begin = severalTables ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" : "";
+    // Outside a transaction locks are waited for, and gone when the statement has ended.
+    const begin = need.locks
+      ? "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+      : need.tables > 1
+        ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+        : "";
     if (connection.settingsKey !== settings.key) {
       connection.settingsKey = undefined;
       await connection.query(settings.sql);

@@ -22,7 +22,8 @@ export function fragmentSql(table: ShippedTable, run: Run): string {
   const columns = table.columns.map((column) => quoteIdentifier(column.name)).join(", ");
   const filter = table.filter === undefined ? undefined : inlineParameters(table.filter, run);
   const from = quoteQualified(table.relation.schema, table.relation.name);
-  return `SELECT ${columns} FROM ${from}${filter === undefined ? "" : ` WHERE ${filter}`}`;
+  const lock = table.lock === undefined ? "" : ` ${table.lock}`;
+  return `SELECT ${columns} FROM ${from}${filter === undefined ? "" : ` WHERE ${filter}`}${lock}`;
 }
 
 /** The binary form of these kinds of user types holds no OID of the server that wrote it. */
@@ -49,13 +50,26 @@ export async function shipTable(
   const binary = table.columns.every((column) => binaryIsPortable(column, snapshot));
   const columns = table.columns.map((column) => quoteIdentifier(column.name)).join(", ");
   const options = binary ? " (FORMAT binary)" : "";
-  const relay = new CopyRelay(
-    connections,
-    `COPY (${sql}) TO STDOUT${options}`,
-    target,
-    `COPY ${quoteQualified("pg_temp", table.temporaryName)} (${columns}) FROM STDIN${options}`,
-    binary,
-  );
-  const rows = await relay.run();
-  return { table, rows, bytes: relay.bytes, sql, nodes };
+  const relay = (from: readonly BackendConnection[]): CopyRelay =>
+    new CopyRelay(
+      from,
+      `COPY (${sql}) TO STDOUT${options}`,
+      target,
+      `COPY ${quoteQualified("pg_temp", table.temporaryName)} (${columns}) FROM STDIN${options}`,
+      binary,
+    );
+  // Rows are locked on one node after the other, as by statements that write: see runInTurn().
+  const relays =
+    table.lock === undefined
+      ? [relay(connections)]
+      : connections
+          .toSorted((a, b) => (a.server.name < b.server.name ? -1 : 1))
+          .map((connection) => relay([connection]));
+  let rows = 0;
+  let bytes = 0;
+  for (const one of relays) {
+    rows += await one.run();
+    bytes += one.bytes;
+  }
+  return { table, rows, bytes, sql, nodes };
 }

@@ -14,6 +14,7 @@ import { groupedPrimaryKey, neededColumns } from "./needed-columns.ts";
 import type { GeneralPlan, ShipFilter, ShippedTable } from "./plan.ts";
 import type { Occurrence, QueryTree, Unit } from "./query-tree.ts";
 import type { RelevantRows } from "./relevant-rows.ts";
+import type { RowLock } from "./row-locks.ts";
 import { shardFilter, union } from "./shard-filter.ts";
 import { tableoidSplices } from "./system-columns.ts";
 import { namePlace, replaceName } from "./table-names.ts";
@@ -25,10 +26,12 @@ export interface GeneralRequest {
   readonly relevantRows: ReadonlyMap<Occurrence, RelevantRows>;
   /** Tables that functions read: shipped whole, under their own names. */
   readonly readByFunctions: ReadonlySet<Relation>;
+  readonly locks: ReadonlyMap<Relation, RowLock>;
 }
 
 export function planGeneral(tree: QueryTree, request: GeneralRequest): GeneralPlan | PgError {
-  if (tree.locking) return refusal("for-update-many-nodes");
+  for (const [relation, lock] of request.locks)
+    if (lock.skipsLocked) return refusal("skip-locked-many-nodes", `Table "${relation.name}".`);
   if (hasSchemaHomonyms(tree)) return refusal("same-names");
   const relations = new Set([...tree.occurrences.map((o) => o.relation), ...request.readByFunctions]);
   for (const relation of relations) {
@@ -122,6 +125,7 @@ function shippedTable(
     filter: whole ? undefined : shipFilter(rows),
     shards: whole ? { kind: "all" } : union(rows.map((r) => shardFilter(relation, r))),
     primaryKey,
+    lock: request.locks.get(relation)?.sql,
   };
 }
 

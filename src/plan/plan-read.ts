@@ -18,6 +18,7 @@ import type { CatalogPlan, ReadPlan, ShardFilter, TableUse } from "./plan.ts";
 import { isPointRead } from "./point-read.ts";
 import type { Occurrence, QueryTree } from "./query-tree.ts";
 import { findRelevantRows, type RelevantRows } from "./relevant-rows.ts";
+import { rowLocks, type RowLock } from "./row-locks.ts";
 import { shardFilter, union } from "./shard-filter.ts";
 import { checkSystemColumns } from "./system-columns.ts";
 import { transactionTimes } from "./transaction-times.ts";
@@ -57,6 +58,7 @@ function plan(statement: ParsedStatement, context: PlanContext): ReadPlan | Cata
   const relevantRows = findRelevantRows(tree, relevantRowsContext(tree, context, functions));
   const uses = tableUses(tree, relevantRows, functions.reads);
   const systemColumns = checkSystemColumns(tree, uses, context.snapshot);
+  const locks = rowLocks(tree);
   const direct = !catalog.needed && directSplices(tree, context.snapshot) !== undefined;
   const general =
     systemColumns ??
@@ -67,6 +69,7 @@ function plan(statement: ParsedStatement, context: PlanContext): ReadPlan | Cata
       target: catalog.needed ? "catalog" : "compute",
       relevantRows,
       readByFunctions: functions.reads,
+      locks,
     });
   if (systemColumns !== undefined && !direct) throw systemColumns;
   if (!direct && general instanceof PgError) throw general;
@@ -83,9 +86,16 @@ function plan(statement: ParsedStatement, context: PlanContext): ReadPlan | Cata
         : undefined,
     general,
     transactionTimes: transactionTimes(tree),
+    locks: lockKind(locks),
     writes: false,
     cost: { pointRead: direct && isPointRead(tree, relevantRows, context) },
   };
+}
+
+function lockKind(locks: ReadonlyMap<Relation, RowLock>): ReadPlan["locks"] {
+  if (locks.size === 0) return "no";
+  const replicated = [...locks.keys()].some((relation) => relation.distribution?.kind === "replicated");
+  return replicated ? "replicated rows" : "rows";
 }
 
 /** late(o), o.late: the shipped copy of a table has another row type than the function's argument. */

@@ -40,6 +40,8 @@ export interface ReadPlan {
   readonly general: GeneralPlan | PgError;
   /** Calls of now(), current_timestamp, current_date …: replaced by the transaction's one time when more than one node has a part in the transaction. */
   readonly transactionTimes: readonly TransactionTime[];
+  /** It locks rows; of replicated tables they are locked on the first data node, where all who lock or change them meet. */
+  readonly locks: "no" | "rows" | "replicated rows";
   /** True when what it calls may write (a volatile function of the user's): the node has a say in the commit. */
   readonly writes: boolean;
   readonly cost: PlanCost;
@@ -85,6 +87,8 @@ export interface ShippedTable {
   readonly shards: ShardFilter;
   /** GROUP BY in the statement may rely on the primary key: declare it. */
   readonly primaryKey: readonly string[] | undefined;
+  /** FOR UPDATE …: the rows are locked where they lie when they are read. */
+  readonly lock: string | undefined;
 }
 
 export interface ShipFilter {

@@ -244,7 +244,7 @@ SELECT member_id FROM members WHERE member_id = 17 FOR UPDATE;
 SELECT loan_id FROM loans WHERE member_id = 17 ORDER BY loan_id FOR SHARE;
 ROLLBACK;
 
--- @id transactions.lock_rows_many | may-refuse
+-- @id transactions.lock_rows_many
 BEGIN;
 SELECT member_id FROM members WHERE member_id < 6 FOR UPDATE;
 ROLLBACK;
@@ -253,6 +253,31 @@ ROLLBACK;
 BEGIN;
 LOCK TABLE donations IN SHARE ROW EXCLUSIVE MODE;
 SELECT count(*) FROM donations;
+ROLLBACK;
+
+-- @id transactions.lock_rows_limit | rows of several nodes, found by another column
+BEGIN;
+SELECT member_id FROM members WHERE active ORDER BY member_id LIMIT 3 FOR UPDATE;
+UPDATE members SET active = NULL WHERE member_id IN (SELECT member_id FROM members WHERE active ORDER BY member_id LIMIT 3 FOR UPDATE);
+SELECT count(*) FROM members WHERE active IS NULL;
+ROLLBACK;
+
+-- @id transactions.lock_rows_seen | another session meets the locks of every node | expect 55P03 55P03
+BEGIN;
+SELECT count(*) FROM (SELECT member_id FROM members FOR NO KEY UPDATE) q;
+-- @session 2
+SELECT member_id FROM members WHERE member_id = 17 FOR UPDATE NOWAIT;
+SELECT member_id FROM members ORDER BY member_id LIMIT 2 FOR SHARE NOWAIT;
+SELECT count(*) FROM (SELECT member_id FROM members FOR KEY SHARE NOWAIT) q;
+-- @session 1
+ROLLBACK;
+-- @session 2
+SELECT count(*) FROM (SELECT member_id FROM members FOR UPDATE NOWAIT) q;
+
+-- @id transactions.lock_rows_errors | expect 0A000 25006
+SELECT count(*) FROM members FOR UPDATE;
+BEGIN READ ONLY;
+SELECT member_id FROM members ORDER BY 1 LIMIT 1 FOR SHARE;
 ROLLBACK;
 
 -- @id transactions.advisory | S11 | may-refuse

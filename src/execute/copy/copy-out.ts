@@ -16,7 +16,7 @@ import { checkPrivileges } from "../check-privileges.ts";
 import { clientError } from "../client-error.ts";
 import { firstCause, textForShard } from "../direct.ts";
 import { closeWorkplace, openWorkplace } from "../general.ts";
-import { locate } from "../locate.ts";
+import { firstDataNode, locate, locksThere } from "../locate.ts";
 import type { ExecutionContext, Outcome, Run } from "../run.ts";
 import { binaryIsPortable } from "../ship-table.ts";
 import { atTransactionTime } from "../transaction-time.ts";
@@ -148,9 +148,12 @@ export async function copyQueryOut(
     const preferred = context.transaction.nodes.find((node) =>
       (dataNodes as readonly string[]).includes(node),
     );
-    const node = nodes === "any" ? (preferred ?? dataNodes[0]!) : [...nodes][0]!;
-    const text = await atTransactionTime(context, plan, textForShard(plan, shard), false);
-    return copyOutOnNodes(context, [node], plan.writes, statement, moved(text.splices), run);
+    const anywhere = plan.locks === "replicated rows" ? firstDataNode(context.snapshot()) : preferred;
+    const node = nodes === "any" ? (anywhere ?? dataNodes[0]!) : [...nodes][0]!;
+    if (locksThere(plan, node, context.snapshot())) {
+      const text = await atTransactionTime(context, plan, textForShard(plan, shard), false);
+      return copyOutOnNodes(context, [node], plan.writes, statement, moved(text.splices), run);
+    }
   }
   if (plan.direct && nodes !== "any" && plan.gather !== undefined && plan.gather.limit === undefined) {
     const text = await atTransactionTime(context, plan, textForShard(plan, undefined), true);

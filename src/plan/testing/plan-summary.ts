@@ -57,7 +57,8 @@ function generalLines(plan: ReadPlan, general: GeneralPlan): string[] {
         ? ""
         : ` with ${table.filter.parameters.map((n) => `$${n}`).join(", ")}`;
     const shards = table.shards.kind === "all" ? "" : ` shards ${filterText(table.shards)}`;
-    return `  ship ${table.relation.name}${name} (${table.columns.map((c) => c.name).join(", ")})${key}${filter}${parameters}${shards}`;
+    const lock = table.lock === undefined ? "" : ` ${table.lock}`;
+    return `  ship ${table.relation.name}${name} (${table.columns.map((c) => c.name).join(", ")})${key}${filter}${parameters}${shards}${lock}`;
   });
   return [head, ...tables, `  text: ${oneLine(applySplices(plan.statement.text, general.splices))}`];
 }

@@ -6,7 +6,7 @@ import { checkPrivileges } from "../../execute/check-privileges.ts";
 import { clientError } from "../../execute/client-error.ts";
 import { textForShard } from "../../execute/direct.ts";
 import { closeWorkplace, openWorkplace } from "../../execute/general.ts";
-import { locate } from "../../execute/locate.ts";
+import { firstDataNode, locate, locksThere } from "../../execute/locate.ts";
 import { preparedRequest } from "../../execute/prepared-request.ts";
 import { complete } from "../../execute/run-on-catalog.ts";
 import { Preface, type Outcome, type Run } from "../../execute/run.ts";
@@ -102,16 +102,23 @@ async function openPlace(
     if (holdable) return { lease: await apart(session, "catalog"), own: true, splices: [] };
     return { lease: await joined(session, "catalog", plan.writes), own: false, splices: [] };
   }
+  if (holdable && plan.locks !== "no")
+    throw pgError("0A000", "DECLARE CURSOR WITH HOLD ... FOR UPDATE is not supported", {
+      detail: "Holdable cursors must be READ ONLY.",
+    });
   const { dataNodes } = context.snapshot();
   if (plan.direct && !holdable) {
     const { nodes, shard } = locate(plan.uses, run, context.snapshot());
     if (nodes === "any" || nodes.size === 1) {
       const preferred = transaction.nodes.find((name) => (dataNodes as readonly string[]).includes(name));
-      const node = nodes === "any" ? (preferred ?? dataNodes[0]!) : [...nodes][0]!;
-      const text = await atTransactionTime(context, plan, textForShard(plan, shard), false);
-      // FOR UPDATE locks rows when they are fetched.
-      const lease = await joined(session, node, plan.writes || plan.general instanceof PgError);
-      return { lease, own: false, splices: moved(text.splices) };
+      const anywhere = plan.locks === "replicated rows" ? firstDataNode(context.snapshot()) : preferred;
+      const node = nodes === "any" ? (anywhere ?? dataNodes[0]!) : [...nodes][0]!;
+      if (locksThere(plan, node, context.snapshot())) {
+        const text = await atTransactionTime(context, plan, textForShard(plan, shard), false);
+        // FOR UPDATE locks rows when they are fetched.
+        const lease = await joined(session, node, plan.writes || plan.locks !== "no");
+        return { lease, own: false, splices: moved(text.splices) };
+      }
     }
   }
   if (plan.general instanceof PgError) throw plan.general;
