@@ -40,7 +40,10 @@ export async function runShare(
   context.running.delete(connection);
   lease.release();
   if (answer.error !== undefined) {
-    if (run.bind !== undefined) forgetPrepared(connection, text.key, answer.error);
+    if (run.bind !== undefined) {
+      forgetPrepared(connection, text.key, answer.error);
+      if (!answer.bound) scope.preface.drop();
+    }
     throw clientError(answer.error, statement, text.splices);
   }
   return rowsOfTag(answer.tag);
@@ -89,10 +92,7 @@ export async function runAtOnce(
       }),
     ),
   );
-  if (results.some((result) => result.status === "rejected")) {
-    if (!scope.preface.isEmpty && run.bind !== undefined) scope.preface.drop();
-    throw firstCause(results);
-  }
+  if (results.some((result) => result.status === "rejected")) throw firstCause(results);
   scope.begin();
   return results.reduce((sum, result) => sum + (result.status === "fulfilled" ? result.value : 0), 0);
 }

@@ -2,7 +2,6 @@
  * The stage of an INSERT: a temporary table on a compute node (or the catalog node) with the target's column types. The
  * client's own INSERT runs there, so that PostgreSQL makes the rows: once, and with its own rules of assignment.
  */
-import { PgError } from "../../errors/pg-error.ts";
 import type { Column } from "../../catalog/snapshot.ts";
 import type { InsertPlan, StagedInsert } from "../../plan/write-plan.ts";
 import { query } from "../../protocol/frontend-messages.ts";
@@ -114,5 +113,7 @@ async function fill(
   context.running.add(connection);
   await answer.done;
   context.running.delete(connection);
-  if (answer.error instanceof PgError) throw clientError(answer.error, plan.statement, splices);
+  if (answer.error === undefined) return;
+  if (run.bind !== undefined && !answer.bound) run.preface.drop();
+  throw clientError(answer.error, plan.statement, splices);
 }
