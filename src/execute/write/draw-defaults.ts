@@ -43,10 +43,11 @@ export async function drawValues(
   if (rows === 0 || columns.length === 0) return [];
   const { transaction } = context;
   const writes = columns.some((column) => defaulted(column, context.snapshot()).kind === "catalog");
-  if (writes && transaction.pinnedTo("catalog") === undefined) drewElsewhere.add(transaction);
-  const lease = await (transaction.active
-    ? transaction.lease("catalog", writes)
-    : transaction.leaseApart("catalog"));
+  const pinned = transaction.pinnedTo("catalog") !== undefined;
+  if (writes && !pinned) drewElsewhere.add(transaction);
+  // The session's own connection, where it has one, so that currval() knows of the numbers.
+  const own = transaction.active || pinned;
+  const lease = await (own ? transaction.lease("catalog", writes) : transaction.leaseApart("catalog"));
   try {
     await lease.prelude;
     if (lease.preludeError !== undefined) throw lease.preludeError;
