@@ -6,6 +6,7 @@ import type { LoadedConfig } from "../config/load-config.ts";
 import type { Topology } from "../config/topology.ts";
 import type { Log } from "../observe/log.ts";
 import { finishPrepared } from "../transaction/recovery.ts";
+import { checkSettings } from "./check-settings.ts";
 import { clusterPaths, type ClusterPaths } from "./cluster-paths.ts";
 import { writeRecord, type RunningServer } from "./cluster-record.ts";
 import { internalRole } from "./create-instance.ts";
@@ -201,15 +202,16 @@ export async function startCluster(
       },
     );
 
-    if (plan.firstStart) {
-      try {
+    try {
+      await checkSettings(topology);
+      if (plan.firstStart) {
         progress.step("installing the catalog");
         await installMetadata(topology);
         writeRecord(paths.record, { format: 1, state: "made", ...plan.size, pgMajor: binaries.major });
-      } catch (error) {
-        await Promise.all(started.map((server) => server.stop()));
-        throw error;
       }
+    } catch (error) {
+      await Promise.all(started.map((server) => server.stop()));
+      throw error;
     }
 
     const listeners: (() => void)[] = [];

@@ -1,18 +1,22 @@
 /**
  * The durable record of decided distributed transactions, in pleiad.transaction_decision on the catalog node: a record
- * there means commit, none means roll back. Names say whose they are, so that a stranger's prepared transaction is never touched.
+ * there means commit, none, or one without nodes, means roll back. Names say whose they are, so that a stranger's prepared
+ * transaction is never touched.
  */
 import { randomBytes } from "node:crypto";
 import type { BackendConnection } from "../backend/backend-connection.ts";
 import type { Pools } from "../backend/pool.ts";
 import { PgError } from "../errors/pg-error.ts";
-import { unknownOutcome, type CommitLog } from "./two-phase-commit.ts";
+import { prepareSql, unknownOutcome, type CommitLog, type Outcome } from "./two-phase-commit.ts";
 
 /** All names of Pleiad's prepared transactions begin so. */
 export const NAME_PREFIX = "pleiad_2pc_";
 /** Decisions are kept in this database of the catalog node, whatever database the transaction is in. */
 export const DECISION_DATABASE = "postgres";
 const RETRY_MS = 500;
+/** A decision must be on disk, whatever the cluster's setting for commits is. */
+const DURABLE =
+  "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'";
 
 export class CatalogCommitLog implements CommitLog {
   private readonly pools: Pools;
@@ -40,7 +44,7 @@ export class CatalogCommitLog implements CommitLog {
         ? ""
         : `; DELETE FROM pleiad.transaction_decision WHERE gid IN (${forget.map((n) => `'${n}'`).join(", ")})`;
     const list = nodes.map((node) => `"${node}"`).join(",");
-    const sql = `INSERT INTO pleiad.transaction_decision (gid, database, nodes) VALUES ('${name}', '${database.replaceAll("'", "''")}', '{${list.replaceAll("'", "''")}}')${clean}`;
+    const sql = `${DURABLE}; INSERT INTO pleiad.transaction_decision (gid, database, nodes) VALUES ('${name}', '${database.replaceAll("'", "''")}', '{${list.replaceAll("'", "''")}}')${clean}`;
     const connection = await this.pools.take("catalog", this.internalRole, DECISION_DATABASE);
     try {
       await connection.query(sql);
@@ -56,18 +60,18 @@ export class CatalogCommitLog implements CommitLog {
     this.forgettable.push(name);
   }
 
-  finishLater(name: string, database: string, nodes: readonly string[]): void {
+  finishLater(name: string, database: string, nodes: readonly string[], outcome: Outcome): void {
+    let commit = outcome === "unknown" ? undefined : outcome === "commit";
     const left = new Set(nodes);
     const attempt = async (): Promise<void> => {
-      for (const node of left) {
+      try {
+        commit ??= await this.settle(name, database);
+      } catch {
+        // The catalog node is still away.
+      }
+      for (const node of commit === undefined ? [] : left) {
         try {
-          const connection = await this.pools.take(node, this.internalRole, database);
-          try {
-            await finish(connection, name, true);
-            left.delete(node);
-          } finally {
-            this.pools.give(connection);
-          }
+          if (await this.finishOn(node, database, name, commit!)) left.delete(node);
         } catch {
           // The node is still away.
         }
@@ -76,6 +80,37 @@ export class CatalogCommitLog implements CommitLog {
       else if (!this.ended) setTimeout(() => void attempt(), RETRY_MS).unref();
     };
     void attempt();
+  }
+
+  /** False: the lost connection's own server process is still at it, so that nothing is final yet. */
+  private async finishOn(node: string, database: string, name: string, commit: boolean): Promise<boolean> {
+    const connection = await this.pools.take(node, this.internalRole, database);
+    try {
+      const active = await connection.query(
+        `SELECT 1 FROM pg_catalog.pg_stat_activity WHERE state = 'active' AND query = '${prepareSql(name).replaceAll("'", "''")}'`,
+      );
+      await finish(connection, name, commit);
+      return active.length === 0;
+    } finally {
+      this.pools.give(connection);
+    }
+  }
+
+  /**
+   * Is it decided to commit? If it is not on record now, it never will be: a record without nodes takes its place, and waits
+   * for one that is just being written.
+   */
+  private async settle(name: string, database: string): Promise<boolean> {
+    const connection = await this.pools.take("catalog", this.internalRole, DECISION_DATABASE);
+    try {
+      const rows = await connection.query(
+        `${DURABLE}; INSERT INTO pleiad.transaction_decision (gid, database, nodes) VALUES ('${name}', '${database.replaceAll("'", "''")}', '{}')
+         ON CONFLICT (gid) DO UPDATE SET gid = EXCLUDED.gid RETURNING nodes <> '{}'`,
+      );
+      return rows[0]?.[0] === "t";
+    } finally {
+      this.pools.give(connection);
+    }
   }
 
   end(): void {

@@ -59,7 +59,7 @@ export async function finishPrepared(topology: Topology, servers: Topology["serv
 
 async function isDecided(decisions: BackendConnection, gid: string): Promise<boolean> {
   const found = await decisions.query(
-    `SELECT 1 FROM pleiad.transaction_decision WHERE gid = '${gid.replaceAll("'", "''")}'`,
+    `SELECT 1 FROM pleiad.transaction_decision WHERE gid = '${gid.replaceAll("'", "''")}' AND nodes <> '{}'`,
   );
   return found.length > 0;
 }

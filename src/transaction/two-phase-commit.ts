@@ -11,6 +11,9 @@ export interface CommitParticipant {
   readonly connection: BackendConnection;
 }
 
+/** unknown: what is on record in the end decides. */
+export type Outcome = "commit" | "roll back" | "unknown";
+
 /** Where decisions are kept, and who finishes what could not be finished at once. */
 export interface CommitLog {
   /** A name for the transaction's parts: ours, unique over all coordinators and restarts, at most 199 bytes. */
@@ -19,8 +22,8 @@ export interface CommitLog {
   decide(name: string, database: string, nodes: readonly string[]): Promise<void>;
   /** Every node has committed: the record may go. */
   forget(name: string): void;
-  /** These nodes could not be told; their prepared transactions are committed as soon as they can be. */
-  finishLater(name: string, database: string, nodes: readonly string[]): void;
+  /** These nodes could not be told; their prepared transactions are ended as soon as they can be. */
+  finishLater(name: string, database: string, nodes: readonly string[], outcome: Outcome): void;
 }
 
 export async function commitInTwoPhases(
@@ -29,22 +32,20 @@ export async function commitInTwoPhases(
 ): Promise<void> {
   const name = log.nextName();
   const database = participants[0]!.connection.database;
-  const prepared = await Promise.allSettled(
-    participants.map((p) => p.connection.query(`PREPARE TRANSACTION '${name}'`)),
-  );
+  const prepared = await Promise.allSettled(participants.map((p) => p.connection.query(prepareSql(name))));
   const refused = prepared.find((r) => r.status === "rejected");
   if (refused !== undefined) {
     await undo(log, name, database, participants);
     throw refused.reason;
   }
+  const nodes = participants.map((p) => p.node);
   try {
-    await log.decide(
-      name,
-      database,
-      participants.map((p) => p.node),
-    );
+    await log.decide(name, database, nodes);
   } catch (error) {
-    if (error instanceof PgError && error.code === "08007") throw error;
+    if (error instanceof PgError && error.code === "08007") {
+      log.finishLater(name, database, nodes, "unknown");
+      throw error;
+    }
     await undo(log, name, database, participants);
     throw error;
   }
@@ -58,27 +59,36 @@ export async function commitInTwoPhases(
       name,
       database,
       late.map((p) => p.node),
+      "commit",
     );
 }
 
-/** Rolls back what was prepared; a node that cannot be told is left to recovery, which finds no record and does the same. */
+/** The statement that prepares, as servers show it while it runs. */
+export function prepareSql(name: string): string {
+  return `PREPARE TRANSACTION '${name}'`;
+}
+
+/** Rolls back what was prepared. A node whose answer was lost may have prepared: it is told when it is back. */
 async function undo(
   log: CommitLog,
   name: string,
   database: string,
   participants: readonly CommitParticipant[],
 ): Promise<void> {
+  const untold: string[] = [];
   await Promise.all(
-    participants.map(async ({ connection }) => {
-      if (connection.closed) return;
+    participants.map(async ({ node, connection }) => {
       try {
         await connection.query(connection.status === 0x49 ? `ROLLBACK PREPARED '${name}'` : "ROLLBACK");
       } catch (error) {
         // 42704: it never was prepared here (PREPARE itself failed and ended the transaction).
-        if (!(error instanceof PgError) || error.code !== "42704") connection.destroy("rollback failed");
+        if (error instanceof PgError && error.code === "42704") return;
+        connection.destroy("rollback failed");
+        untold.push(node);
       }
     }),
   );
+  if (untold.length > 0) log.finishLater(name, database, untold, "roll back");
 }
 
 /** For messages: what the client reads when the decision's own fate is unknown. */
