@@ -41,6 +41,8 @@ export class BackendConnection {
   status: TransactionStatus = Status.idle;
   /** Fingerprint of the session settings in force here; undefined = not known, set all again. */
   settingsKey: string | undefined = "";
+  /** Custom settings (app.tenant) that were ever set here: a server's session does not forget that they exist. */
+  readonly customSettings = new Set<string>();
   /** Prepared statements here: what they stand for → their name. Oldest first. */
   readonly prepared = new Map<string, string>();
   private preparedCount = 0;
@@ -100,7 +102,7 @@ export class BackendConnection {
           startup({
             user: options.user,
             database: options.database,
-            application_name: options.applicationName ?? "pleiad",
+            ...(options.applicationName === undefined ? {} : { application_name: options.applicationName }),
             client_encoding: "UTF8",
           }),
         );

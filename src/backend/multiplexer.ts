@@ -26,6 +26,7 @@ export interface LaneKey {
   readonly database: string;
   readonly settingsKey: string;
   readonly settingsSql: string;
+  readonly customSettings: readonly string[];
 }
 
 class LaneConnection {
@@ -115,8 +116,9 @@ class Lane {
   private async open(): Promise<void> {
     this.opening++;
     try {
-      const { node, user, database, settingsKey, settingsSql } = this.key;
-      const connection = await this.pools.take(node, user, database);
+      const { node, user, database, settingsKey, settingsSql, customSettings } = this.key;
+      const connection = await this.pools.take(node, user, database, customSettings);
+      for (const name of customSettings) connection.customSettings.add(name);
       if (connection.settingsKey !== settingsKey) {
         connection.settingsKey = undefined;
         await connection.query(settingsSql);

@@ -18,6 +18,7 @@ interface Waiter {
   readonly key: string;
   readonly user: string;
   readonly database: string;
+  readonly custom: readonly string[];
   resolve(connection: BackendConnection): void;
   reject(error: PgError): void;
 }
@@ -39,10 +40,16 @@ class ServerPool {
     this.options = options;
   }
 
-  take(user: string, database: string): BackendConnection | Promise<BackendConnection> {
+  /** `custom`: custom settings that the session has; on a connection that has seen others they would be seen. */
+  take(
+    user: string,
+    database: string,
+    custom: readonly string[],
+  ): BackendConnection | Promise<BackendConnection> {
     const key = `${user}\0${database}`;
-    const free = this.idle.get(key)?.pop();
-    if (free !== undefined) return free;
+    const idle = this.idle.get(key) ?? [];
+    const at = idle.findLastIndex((connection) => fits(connection, custom));
+    if (at >= 0) return idle.splice(at, 1)[0]!;
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         const at = this.waiters.indexOf(waiter);
@@ -61,6 +68,7 @@ class ServerPool {
         key,
         user,
         database,
+        custom,
         resolve: (connection) => {
           clearTimeout(timer);
           resolve(connection);
@@ -87,7 +95,7 @@ class ServerPool {
       return;
     }
     const key = `${connection.user}\0${connection.database}`;
-    const at = this.waiters.findIndex((waiter) => waiter.key === key);
+    const at = this.waiters.findIndex((waiter) => waiter.key === key && fits(connection, waiter.custom));
     if (at >= 0) {
       this.waiters.splice(at, 1)[0]!.resolve(connection);
       return;
@@ -135,7 +143,7 @@ class ServerPool {
     }
   }
 
-  /** Closes an idle connection of another role or database to make room. */
+  /** Closes an idle connection that nobody who waits can use, to make room. */
   private evict(): boolean {
     for (const list of this.idle.values()) {
       const connection = list.shift();
@@ -174,6 +182,11 @@ class ServerPool {
   }
 }
 
+function fits(connection: BackendConnection, custom: readonly string[]): boolean {
+  for (const name of connection.customSettings) if (!custom.includes(name)) return false;
+  return true;
+}
+
 export class Pools {
   private readonly pools = new Map<string, ServerPool>();
 
@@ -188,8 +201,13 @@ export class Pools {
   }
 
   /** Lends a connection; give it back with `give`. */
-  take(node: string, user: string, database: string): BackendConnection | Promise<BackendConnection> {
-    return this.pool(node).take(user, database);
+  take(
+    node: string,
+    user: string,
+    database: string,
+    custom: readonly string[] = [],
+  ): BackendConnection | Promise<BackendConnection> {
+    return this.pool(node).take(user, database, custom);
   }
 
   /** Takes a connection back: idle ones wait for the next statement, others are dropped. */

@@ -11,6 +11,7 @@ import { quoteQualified } from "../sql/quote.ts";
 import { applySplices } from "../sql/splice.ts";
 import type { ParsedStatement, Splice } from "../sql/statement.ts";
 import type { Lease } from "../transaction/session-transaction.ts";
+import type { SessionSettings } from "../transaction/settings.ts";
 import { Answer, AnswerScope } from "./answer.ts";
 import { clientError } from "./client-error.ts";
 import { preparedRequest, forgetPrepared } from "./prepared-request.ts";
@@ -57,6 +58,13 @@ export function textForShard(plan: ReadPlan, shard: number | undefined): NodeTex
   return text;
 }
 
+/** Literals were read under the settings of the time: '{NULL}'::text[], '1.2.2024'::date. */
+export function preparedKey(text: NodeText, settings: SessionSettings): string | undefined {
+  if (text.key === undefined) return undefined;
+  const meaning = settings.meaningKey;
+  return meaning === "" ? text.key : `${text.key}.${meaning}`;
+}
+
 /** Runs a text on one node and passes the answer through. */
 export async function runOnNode(
   context: ExecutionContext,
@@ -99,7 +107,7 @@ async function send(
       throw lease.preludeError;
     }
   }
-  const key = text.key;
+  const key = preparedKey(text, context.transaction.settings);
   if (run.bind === undefined) connection.send(query(text.sql), answer);
   else
     connection.send(

@@ -7,7 +7,7 @@ import type { PgError } from "../errors/pg-error.ts";
 import type { ReadPlan } from "../plan/plan.ts";
 import { Answer, AnswerScope } from "./answer.ts";
 import { clientError } from "./client-error.ts";
-import { textForShard } from "./direct.ts";
+import { preparedKey, textForShard } from "./direct.ts";
 import { forgetPrepared, preparedRequest } from "./prepared-request.ts";
 import type { ExecutionContext, Outcome, Run } from "./run.ts";
 
@@ -31,26 +31,25 @@ export async function runPointRead(
     database: transaction.database,
     settingsKey: settings.key,
     settingsSql: settings.sql,
+    customSettings: settings.customNames,
   });
   if (shared === undefined) return undefined;
   const { connection } = shared;
   const text = textForShard(plan, shard);
+  const key = preparedKey(text, settings);
   const answer = new SharedAnswer(
     connection,
     context.output,
     new AnswerScope(context.output, run.preface, true),
   );
-  shared.send(
-    preparedRequest(connection, text.key, text.sql, run.parameterTypes, run.bind.tail, "", 0),
-    answer,
-  );
+  shared.send(preparedRequest(connection, key, text.sql, run.parameterTypes, run.bind.tail, "", 0), answer);
   const running = { cancel: () => connection.cancel() };
   context.running.add(running);
   await answer.done;
   context.running.delete(running);
   const { error } = answer;
   if (error === undefined) return { tag: answer.tag };
-  forgetPrepared(connection, text.key, error);
+  forgetPrepared(connection, key, error);
   if (answer.rows === 0 && !answer.bound && !context.cancelled && isNotItsOwn(error)) return undefined;
   if (!answer.bound) run.preface.drop();
   throw clientError(error, plan.statement, text.splices);

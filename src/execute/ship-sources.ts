@@ -66,9 +66,10 @@ export class ShipSources {
       const lease = await transaction.lease(node, false);
       return { connection: lease.connection, own: false, lease };
     }
-    const connection = await pools.take(node, internalRole, transaction.database);
-    this.context.running.add(connection);
     const settings = transaction.settings.withoutIdentity();
+    const connection = await pools.take(node, internalRole, transaction.database, settings.customNames);
+    for (const name of settings.customNames) connection.customSettings.add(name);
+    this.context.running.add(connection);
     // Outside a transaction locks are waited for, and gone when the statement has ended.
     const begin = need.locks
       ? "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"

@@ -15,6 +15,7 @@ import {
 } from "./built-in-functions.ts";
 import type { OpenedFunctions } from "./open-functions.ts";
 import type { QueryTree } from "./query-tree.ts";
+import { settingCall, type SettingCall } from "./setting-calls.ts";
 import { fieldsOf } from "./table-names.ts";
 import { builtInName, type CallContext } from "./volatility.ts";
 
@@ -22,7 +23,7 @@ export interface CatalogUse {
   /** The statement has to run on the catalog node. */
   readonly needed: boolean;
   readonly writes: boolean;
-  readonly changesSettings: boolean;
+  readonly settingCalls: readonly SettingCall[];
   /** A function that answers for the process or transaction it runs in. */
   readonly connectionFunction: string | undefined;
 }
@@ -51,8 +52,7 @@ export function findCatalogUse(
   refuseEstimates(tree);
   let needed = tree.catalogRelations.length > 0 || functions.readsCatalogs || functions.writesCatalogs;
   let writes = functions.writesCatalogs;
-  // A body that writes on the catalog node may well do it by set_config().
-  let changesSettings = functions.writesCatalogs;
+  const settingCalls = [...functions.settingCalls];
   let { connectionFunction } = functions;
   for (const { node } of tree.typeNames) {
     const path = names(node.names) ?? [];
@@ -76,10 +76,10 @@ export function findCatalogUse(
     if (connectionFunctions.has(name)) connectionFunction ??= name;
     else needed ||= readsCatalogs(name);
     needed ||= sequenceFunctions.has(name) || writingFunctions.has(name);
-    changesSettings ||= name === "set_config";
+    if (name === "set_config") settingCalls.push(settingCall(node));
     writes ||= writingFunctions.has(name) || writingPattern.test(name);
   }
-  return { needed, writes, changesSettings, connectionFunction };
+  return { needed, writes, settingCalls, connectionFunction };
 }
 
 /**

@@ -14,6 +14,7 @@ import {
   writingFunctions,
 } from "./built-in-functions.ts";
 import { isKnownOperator } from "./known-operators.ts";
+import { settingCallInBody, type SettingCall } from "./setting-calls.ts";
 import type { CallContext } from "./volatility.ts";
 
 export interface OpenedBody {
@@ -25,6 +26,7 @@ export interface OpenedBody {
   readonly writes: boolean;
   readonly readsCatalogs: boolean;
   readonly writesCatalogs: boolean;
+  readonly settingCalls: readonly SettingCall[];
   readonly connectionFunction: string | undefined;
   /** Names followed by a parenthesis. */
   readonly calls: readonly (readonly string[])[];
@@ -92,6 +94,7 @@ export function openBody(text: string, context: CallContext): OpenedBody {
     userOperator: false,
   };
   const calls: string[][] = [];
+  const settingCalls: SettingCall[] = [];
   tokens.forEach((token, i) => {
     if (token.kind === "operator") {
       found.userOperator ||= !isKnownOperator(written[i]!) && context.snapshot.userOperators.has(written[i]!);
@@ -111,6 +114,11 @@ export function openBody(text: string, context: CallContext): OpenedBody {
     if (written[i + 1] === "(") {
       calls.push(schema === undefined ? [name] : [schema, name]);
       noteBuiltIn(name, schema, found);
+      if (name === "set_config") {
+        const call = settingCallInBody(bytes, tokens, i);
+        if (call === undefined) found.dynamic = true;
+        else settingCalls.push(call);
+      }
     }
     if (/^pg_(?!catalog$|temp$)/.test(name) && written[i + 1] !== "(") found.readsCatalogs = true;
     if (
@@ -120,7 +128,7 @@ export function openBody(text: string, context: CallContext): OpenedBody {
       found.readsCatalogs = true;
     noteRelation(name, schema, context, reads, found);
   });
-  return { ...found, reads: [...reads], calls };
+  return { ...found, reads: [...reads], calls, settingCalls };
 }
 
 function qualifierOf(
@@ -134,7 +142,9 @@ function qualifierOf(
   return before.kind === "word" || before.kind === "quoted" ? tokenName(bytes, before) : undefined;
 }
 
-type Findings = { -readonly [K in Exclude<keyof OpenedBody, "reads" | "calls">]: OpenedBody[K] };
+type Findings = {
+  -readonly [K in Exclude<keyof OpenedBody, "reads" | "calls" | "settingCalls">]: OpenedBody[K];
+};
 
 function noteBuiltIn(name: string, schema: string | undefined, found: Findings): void {
   if (schema !== undefined && schema !== "pg_catalog") return;

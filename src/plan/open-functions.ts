@@ -12,6 +12,7 @@ import { isKnownOperator } from "./known-operators.ts";
 import { openBody, type OpenedBody } from "./open-body.ts";
 import type { QueryTree } from "./query-tree.ts";
 import { resolveColumn } from "./resolve-column.ts";
+import type { SettingCall } from "./setting-calls.ts";
 import { fieldsOf } from "./table-names.ts";
 import { routinesNamed, type CallContext } from "./volatility.ts";
 
@@ -25,6 +26,8 @@ export interface OpenedFunctions {
   /** Some called function looks into catalogs or uses sequences. */
   readonly readsCatalogs: boolean;
   readonly writesCatalogs: boolean;
+  /** Calls of set_config() in called functions. */
+  readonly settingCalls: readonly SettingCall[];
   /** Name of a function of the connection (pg_backend_pid …) that some called function calls. */
   readonly connectionFunction: string | undefined;
 }
@@ -61,6 +64,7 @@ class Opener {
   private notMovable: PgError | undefined;
   private readsCatalogs = false;
   private writesCatalogs = false;
+  private readonly settingCalls: SettingCall[] = [];
   private connectionFunction: string | undefined;
 
   constructor(context: CallContext) {
@@ -68,13 +72,14 @@ class Opener {
   }
 
   result(): OpenedFunctions {
-    const { reads, notMovable, readsCatalogs, writesCatalogs, connectionFunction } = this;
+    const { reads, notMovable, readsCatalogs, writesCatalogs, settingCalls, connectionFunction } = this;
     return {
       reads,
       notMovable,
       called: this.seen.size > 0,
       readsCatalogs,
       writesCatalogs,
+      settingCalls,
       connectionFunction,
     };
   }
@@ -125,6 +130,7 @@ class Opener {
     if (bound) this.notMovable ??= refusal("function-reads-many-nodes", name);
     this.readsCatalogs ||= body.readsCatalogs;
     this.writesCatalogs ||= body.writesCatalogs;
+    this.settingCalls.push(...body.settingCalls);
     this.connectionFunction ??= body.connectionFunction;
     for (const call of body.calls) {
       if (call[0] === "pg_temp") throw refusal("function-not-opened", name);

@@ -50,8 +50,9 @@ function plan(statement: ParsedStatement, context: PlanContext): ReadPlan | Cata
   const catalog = findCatalogUse(tree, functions, context);
   const readsTables = tree.occurrences.length > 0 || functions.reads.size > 0;
   if (!readsTables) {
-    return { kind: "catalog", statement, writes: catalog.writes, changesSettings: catalog.changesSettings };
+    return { kind: "catalog", statement, writes: catalog.writes, settingCalls: catalog.settingCalls };
   }
+  if (catalog.settingCalls.length > 0) throw refusal("set-config-beside-tables");
   if (catalog.connectionFunction !== undefined) {
     throw refusal("connection-function", `Function ${catalog.connectionFunction}.`);
   }

@@ -6,6 +6,7 @@ import type { ShardFilter } from "../catalog/shard-filter.ts";
 import type { Column, Relation } from "../catalog/snapshot.ts";
 import type { PgError } from "../errors/pg-error.ts";
 import type { ParsedStatement, Splice } from "../sql/statement.ts";
+import type { SettingCall } from "./setting-calls.ts";
 
 export type { KeyValue, ShardFilter } from "../catalog/shard-filter.ts";
 
@@ -109,6 +110,6 @@ export interface CatalogPlan {
   readonly statement: ParsedStatement;
   /** It may write on the catalog node (setval, nextval, a volatile function of the user's). */
   readonly writes: boolean;
-  /** It calls set_config(): the session's settings are read anew afterwards. */
-  readonly changesSettings: boolean;
+  /** Calls of set_config(): the session follows. */
+  readonly settingCalls: readonly SettingCall[];
 }

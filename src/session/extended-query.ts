@@ -22,6 +22,7 @@ import {
 } from "../protocol/frontend-messages.ts";
 import { Frontend } from "../protocol/message-types.ts";
 import type { ClientMessage } from "./message-queue.ts";
+import { escapedText } from "./escaped-text.ts";
 import { currentPlan } from "./current-plan.ts";
 import { planQueryString } from "./plan-statement.ts";
 import type { PlannedStatement } from "./planned-statement.ts";
@@ -125,7 +126,7 @@ export class ExtendedQuery {
     if (message.name !== "" && session.prepared.has(message.name))
       throw pgError("42P05", `prepared statement "${message.name}" already exists`);
     if (message.name === "") session.prepared.delete("");
-    const text = Buffer.from(message.query);
+    const text = Buffer.from(escapedText(session, message.query));
     const planned = (await planQueryString(session, text, message.parameterTypes, true))[0];
     this.refuseInFailedTransaction(planned);
     session.prepared.set(message.name, {

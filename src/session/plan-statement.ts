@@ -1,4 +1,6 @@
 /** From a query string to planned statements: parse, describe, plan; kept by text under the circumstances that give it its meaning. */
+import { refusal } from "../errors/refusal.ts";
+import { callsSetConfig } from "../plan/setting-calls.ts";
 import { findAdminCall } from "../admin/find-call.ts";
 import { PgError, pgError } from "../errors/pg-error.ts";
 import type { Snapshot } from "../catalog/snapshot.ts";
@@ -36,16 +38,7 @@ async function circumstances(session: Session, parameterTypes: readonly number[]
 
 /** Splits and plans a query string. Throws what PostgreSQL would say of the first faulty statement only when that one is reached: see Session. */
 async function parseQueryString(session: Session, text: Buffer): Promise<readonly ParsedStatement[]> {
-  const { settings } = session.transaction;
   const query = session.decode(text);
-  if (settings.get("standard_conforming_strings") === "off" && query.includes("\\"))
-    throw pgError(
-      "0A000",
-      "backslashes in statements are only supported while standard_conforming_strings is on",
-      {
-        hint: "Write the string as E'…', or SET standard_conforming_strings = on.",
-      },
-    );
   try {
     return parseStatements(query);
   } catch (error) {
@@ -134,6 +127,7 @@ async function planWriting(
   parameterTypes: readonly number[],
 ): Promise<Pick<PlannedStatement, "plan" | "description">> {
   const description = await describe(session, statement, parameterTypes);
+  if (callsSetConfig(statement.tree)) throw refusal("set-config-beside-tables");
   const source = sourceToDescribe(statement);
   const columns =
     source && (await describeText(session.transaction, source, description.parameterTypes)).fields;

@@ -1,6 +1,5 @@
 /** ParameterStatus: what the client is told of its session's settings, at the start and whenever one of them changes (row S10). */
 import { parameterStatus } from "../protocol/backend-messages.ts";
-import { SessionSettings } from "../transaction/settings.ts";
 import type { Session } from "./session.ts";
 
 /** Settings that PostgreSQL 18 reports (GUC_REPORT): https://www.postgresql.org/docs/18/protocol-flow.html#PROTOCOL-ASYNC */
@@ -23,9 +22,6 @@ const REPORTED = [
 ] as const;
 
 const SHOW_SQL = `SELECT ${REPORTED.map((name) => `current_setting('${name}', true)`).join(", ")}`;
-/** Settings of this session, in a form that set_config() takes. */
-const SETTINGS_SQL = "SELECT name, setting FROM pg_catalog.pg_settings WHERE source = 'session'";
-
 export class ReportedParameters {
   private readonly session: Session;
   private sent: (string | null)[] = [];
@@ -55,25 +51,5 @@ export class ReportedParameters {
     } finally {
       lease.release();
     }
-  }
-
-  /** After set_config() in a SELECT: the catalog node's session knows what the settings are now. */
-  async takeOver(): Promise<void> {
-    const { transaction } = this.session;
-    const lease = await transaction.lease("catalog", false);
-    try {
-      const rows = await lease.connection.query(SETTINGS_SQL);
-      const values = new Map(rows.map((row) => [row[0]!.toLowerCase(), row[1] ?? ""] as const));
-      for (const name of ["role", "session_authorization"]) {
-        const value = transaction.settings.get(name);
-        if (value !== undefined) values.set(name, value);
-      }
-      const settings = new SessionSettings(values);
-      transaction.changeSettings(settings, false);
-      lease.connection.settingsKey = settings.key;
-    } finally {
-      lease.release();
-    }
-    await this.sendChanged();
   }
 }

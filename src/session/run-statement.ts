@@ -6,7 +6,7 @@ import type { Outcome, Run } from "../execute/run.ts";
 import { refusal } from "../errors/refusal.ts";
 import type { PlannedStatement } from "./planned-statement.ts";
 import type { Session } from "./session.ts";
-import { prepareCatalogState } from "./statements/catalog-state.ts";
+import { withCatalogState } from "./statements/catalog-state.ts";
 import { runCopy } from "./statements/copy.ts";
 import { runClose, runDeclare, runFetch } from "./statements/cursor.ts";
 import { isDefinition, runDefinition } from "./statements/ddl.ts";
@@ -15,6 +15,7 @@ import { runDeallocate, runExecute, runPrepare } from "./statements/prepare.ts";
 import { runSetConstraints } from "./statements/set-constraints.ts";
 import { runLock } from "./statements/lock.ts";
 import { runListen, runNotify, runUnlisten } from "./statements/notify.ts";
+import { followingSettings } from "./statements/set-config.ts";
 import { runSet } from "./statements/set.ts";
 import { runTransactionStatement } from "./statements/transaction.ts";
 import { runDiscard } from "./statements/discard.ts";
@@ -67,10 +68,9 @@ async function dispatch(session: Session, planned: PlannedStatement, run: Run): 
   if (plan?.kind === "read") return runRead(session.context, plan, run);
   if (plan?.kind === "write") return runWriting(session, plan, run);
   if (plan?.kind === "catalog") {
-    const writes = await prepareCatalogState(session, plan);
-    const outcome = await runOnCatalog(session.context, plan.statement, writes, run);
-    if (plan.changesSettings) await session.reported.takeOver();
-    return outcome;
+    return followingSettings(session, plan.settingCalls, run, () =>
+      withCatalogState(session, plan, (writes) => runOnCatalog(session.context, plan.statement, writes, run)),
+    );
   }
   const handler = HANDLERS.get(planned.tag) ?? (isDefinition(planned) ? runDefinition : undefined);
   if (handler === undefined) throw refusal("statement-kind", `The statement is a ${planned.tag}.`);

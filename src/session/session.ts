@@ -17,6 +17,7 @@ import { SessionSettings } from "../transaction/settings.ts";
 import { catalogQuery } from "./catalog-query.ts";
 import { Cursors } from "./cursors.ts";
 import type { DatabaseCatalog } from "./database-catalog.ts";
+import { escapedText, inOriginalText } from "./escaped-text.ts";
 import { ExtendedQuery } from "./extended-query.ts";
 import type { SessionHost } from "./host.ts";
 import { hotStatements } from "./hot-statements.ts";
@@ -198,7 +199,7 @@ export class Session {
       if (end <= start || buffer[end - 1] !== 0) throw pgError("08P01", "invalid string in message");
       const zero = buffer.indexOf(0, start);
       if (zero !== end - 1) throw pgError("08P01", "invalid message format");
-      const text = buffer.subarray(start, end - 1);
+      const text = escapedText(this, buffer.subarray(start, end - 1));
       if (this.transaction.kind === "none" && (await this.runHot(text))) return this.ready();
       const planned = await planQueryString(this, text, [], false);
       if (planned.length === 0) this.output.push(emptyQueryResponse);
@@ -282,7 +283,7 @@ export class Session {
 
   /** Reports an error; the transaction is undone, or waits for the client's ROLLBACK. */
   async fail(error: unknown): Promise<void> {
-    const pg = error instanceof PgError ? error : internalError(error);
+    const pg = error instanceof PgError ? inOriginalText(this, error) : internalError(error);
     if (this.transaction.kind === "implicit") await this.rollback();
     else if (this.transaction.kind === "explicit") this.transaction.failed = true;
     this.output.push(errorResponse(pg.fields));

@@ -27,6 +27,13 @@ export class PinnedConnections {
     this.byNode.set(connection.server.name, connection);
   }
 
+  remove(node: string): BackendConnection | undefined {
+    const connection = this.byNode.get(node);
+    if (connection !== undefined) connection.onNotification = undefined;
+    this.byNode.delete(node);
+    return connection;
+  }
+
   closeAll(): void {
     for (const connection of this.byNode.values()) {
       connection.onNotification = undefined;

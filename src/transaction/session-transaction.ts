@@ -5,12 +5,11 @@
 import type { BackendConnection } from "../backend/backend-connection.ts";
 import type { Pools } from "../backend/pool.ts";
 import { PgError, pgError } from "../errors/pg-error.ts";
-import { query } from "../protocol/frontend-messages.ts";
-import { Backend, Status, type TransactionStatus } from "../protocol/message-types.ts";
-import { parseErrorFields } from "../protocol/error-response.ts";
+import { Status, type TransactionStatus } from "../protocol/message-types.ts";
 import { Dependents, type Dependent } from "./dependents.ts";
 import { PinnedConnections } from "./pinned-connections.ts";
-import type { SessionSettings } from "./settings.ts";
+import { sendPrelude } from "./prelude.ts";
+import { isCustom, type SessionSettings } from "./settings.ts";
 import { commitInTwoPhases, type CommitLog } from "./two-phase-commit.ts";
 
 /** One node's part in the transaction. */
@@ -23,6 +22,7 @@ export interface Participant {
 export interface Savepoint {
   readonly name: string;
   readonly settings: SessionSettings;
+  readonly settingsAfterCommit: SessionSettings;
 }
 
 /** A connection lent for one statement. */
@@ -59,6 +59,10 @@ export class SessionTransaction {
   /** DDL ran in this transaction: the catalog as others see it is not the one it sees. */
   changedCatalog = false;
 
+  /** The session is over: connections that arrive now go back at once. */
+  private abandoned = false;
+  /** Custom settings that statements of this session may have made on servers, remembered or not. */
+  private readonly customTried = new Set<string>();
   /** REPEATABLE READ: every node takes its snapshot when the first statement runs, also those that are needed later. */
   private snapshotNodes: readonly string[] | undefined;
 
@@ -126,11 +130,27 @@ export class SessionTransaction {
     }
   }
 
+  /** A statement that sets these is about to run. */
+  willSet(names: readonly string[]): void {
+    for (const name of names) if (isCustom(name)) this.customTried.add(name);
+  }
+
   private take(node: string): BackendConnection | Promise<BackendConnection> {
-    return this.pinned.get(node) ?? this.pools.take(node, this.user, this.database);
+    return this.pinned.get(node) ?? this.takeFree(node);
+  }
+
+  private takeFree(node: string): BackendConnection | Promise<BackendConnection> {
+    const taken = this.pools.take(node, this.user, this.database, this.settings.customNames);
+    if (!(taken instanceof Promise)) return taken;
+    return taken.then((connection) => {
+      if (!this.abandoned) return connection;
+      this.pools.give(connection);
+      throw pgError("57P01", "the client has gone");
+    });
   }
 
   private give(connection: BackendConnection): void {
+    for (const name of this.customTried) connection.customSettings.add(name);
     if (!this.pinned.has(connection)) this.pools.give(connection);
   }
 
@@ -143,7 +163,7 @@ export class SessionTransaction {
       this.pinned.add(joined.connection);
       return joined.connection;
     }
-    const connection = await this.pools.take(node, this.user, this.database);
+    const connection = await this.takeFree(node);
     this.pinned.add(connection);
     // Whoever had it before may have left last values of sequences.
     await connection.query("DISCARD SEQUENCES");
@@ -153,6 +173,12 @@ export class SessionTransaction {
   /** The session's own connection to a node, if it has one. */
   pinnedTo(node: string): BackendConnection | undefined {
     return this.pinned.get(node);
+  }
+
+  /** The session's own connection turned out to hold nothing of the session; not within a transaction. */
+  unpinFrom(node: string): void {
+    const connection = this.pinned.remove(node);
+    if (connection !== undefined) this.give(connection);
   }
 
   /** Gives up what the session's own connections hold; not within a transaction. */
@@ -187,7 +213,7 @@ export class SessionTransaction {
 
   /** A connection outside the transaction, with the client's settings: to describe statements, to combine intermediate results. */
   leaseApart(node: string): Lease | Promise<Lease> {
-    const connection = this.pools.take(node, this.user, this.database);
+    const connection = this.takeFree(node);
     if (connection instanceof Promise) return connection.then((c) => this.lend(c));
     return this.lend(connection);
   }
@@ -254,6 +280,7 @@ export class SessionTransaction {
   private applySettings(connection: BackendConnection, lease: Lease): void {
     const key = this.settings.key;
     if (connection.settingsKey === key) return;
+    for (const name of this.settings.customNames) connection.customSettings.add(name);
     connection.settingsKey = undefined;
     sendPrelude(connection, this.settings.sql, lease, () => {
       connection.settingsKey = key;
@@ -275,7 +302,7 @@ export class SessionTransaction {
   }
 
   savepoint(name: string): Promise<void> {
-    this.savepoints.push({ name, settings: this.settings });
+    this.savepoints.push({ name, settings: this.settings, settingsAfterCommit: this.settingsAfterCommit });
     return this.onAll(`SAVEPOINT ${quoteName(name)}`);
   }
 
@@ -296,9 +323,17 @@ export class SessionTransaction {
     const at = this.findSavepoint(name);
     this.savepoints.length = at + 1;
     this.dependents.rolledBack(at);
-    this.settings = this.savepoints[at]!.settings;
+    const undone = this.settings;
+    const savepoint = this.savepoints[at]!;
+    this.settings = savepoint.settings.keepingCustomOf(undone);
+    this.settingsAfterCommit = savepoint.settingsAfterCommit;
     for (const [node, { connection }] of this.participants) if (connection.closed) throw this.lostNode(node);
     await this.onAll(`ROLLBACK TO SAVEPOINT ${quoteName(name)}`);
+    if (this.settings !== undone) {
+      // A node that joined behind the savepoint had the later settings from its beginning.
+      for (const { connection } of this.participants.values()) connection.settingsKey = undefined;
+      await this.onAll(this.settings.sql);
+    }
     this.failed = false;
   }
 
@@ -336,6 +371,7 @@ export class SessionTransaction {
 
   /** The client is gone or the session ends: whatever is under way on the servers is undone by dropping the connections. */
   abandon(): void {
+    this.abandoned = true;
     this.dependents.ended(false);
     for (const { connection } of this.participants.values()) {
       if (connection.depth > 0) connection.destroy("the client has gone");
@@ -367,8 +403,9 @@ export class SessionTransaction {
     );
   }
 
-  private end(settings: SessionSettings, committed: boolean): void {
+  private end(remaining: SessionSettings, committed: boolean): void {
     this.dependents.ended(committed);
+    const settings = remaining.keepingCustomOf(this.settings);
     const changed = this.settings !== this.settingsAtBegin || settings !== this.settings;
     for (const { connection } of this.participants.values()) {
       if (changed) connection.settingsKey = undefined;
@@ -401,27 +438,6 @@ async function commitAlone(connection: BackendConnection): Promise<void> {
       },
     );
   }
-}
-
-function sendPrelude(connection: BackendConnection, sql: string, lease: Lease, done?: () => void): void {
-  let failed = false;
-  lease.prelude = new Promise((resolve) => {
-    connection.send(query(sql), {
-      frame: (type, buffer, start, end) => {
-        if (type !== Backend.errorResponse) return;
-        failed = true;
-        lease.preludeError ??= new PgError(parseErrorFields(buffer, start + 5, end));
-      },
-      ready: () => {
-        if (!failed) done?.();
-        resolve();
-      },
-      lost: (error) => {
-        lease.preludeError ??= error;
-        resolve();
-      },
-    });
-  });
 }
 
 function quoteName(name: string): string {

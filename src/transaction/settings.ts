@@ -8,6 +8,8 @@ export class SessionSettings {
   /** Values by lower-case name, in the form that set_config() takes. "role" and "session_authorization" are among them. */
   readonly values: ReadonlyMap<string, string>;
   private cachedKey: string | undefined;
+  private cachedMeaningKey: string | undefined;
+  private cachedCustomNames: readonly string[] | undefined;
   private cachedSql: string | undefined;
 
   constructor(values: ReadonlyMap<string, string>) {
@@ -31,13 +33,29 @@ export class SessionSettings {
     return this.with("role", undefined).with("session_authorization", undefined);
   }
 
+  /** Custom settings (app.tenant) among them: what a server never forgets once it has been set. */
+  get customNames(): readonly string[] {
+    this.cachedCustomNames ??= [...this.values.keys()].filter(isCustom);
+    return this.cachedCustomNames;
+  }
+
+  /** As PostgreSQL does at RESET or the end of SET LOCAL: a custom setting that was there before stays, empty. */
+  keepingCustomOf(before: SessionSettings): SessionSettings {
+    return before.customNames.reduce<SessionSettings>(
+      (settings, name) => (settings.get(name) === undefined ? settings.with(name, "") : settings),
+      this,
+    );
+  }
+
+  /** Equal keys: a text means the same. Limits and names that are only reported do not count. */
+  get meaningKey(): string {
+    this.cachedMeaningKey ??= fingerprint([...this.values].filter(([name]) => !MEANINGLESS.test(name)));
+    return this.cachedMeaningKey;
+  }
+
   /** Equal keys: equal settings. The empty settings have the empty key. */
   get key(): string {
-    if (this.cachedKey === undefined) {
-      const entries = [...this.values].sort(([a], [b]) => (a < b ? -1 : 1));
-      this.cachedKey =
-        entries.length === 0 ? "" : createHash("sha256").update(JSON.stringify(entries)).digest("base64");
-    }
+    this.cachedKey ??= fingerprint([...this.values]);
     return this.cachedKey;
   }
 
@@ -60,6 +78,20 @@ export class SessionSettings {
     }
     return this.cachedSql;
   }
+}
+
+const MEANINGLESS = /^(?:application_name|client_min_messages|.*_timeout)$/;
+/** Prefixes that belong to libraries: their settings are no mere placeholders. */
+const LIBRARIES = /^(?:plpgsql|auto_explain|pg_stat_statements|pg_trgm)\./;
+
+export function isCustom(name: string): boolean {
+  return name.includes(".") && !LIBRARIES.test(name);
+}
+
+function fingerprint(entries: readonly (readonly [string, string])[]): string {
+  if (entries.length === 0) return "";
+  const sorted = entries.toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return createHash("sha256").update(JSON.stringify(sorted)).digest("base64");
 }
 
 /** A string literal that means the same whatever standard_conforming_strings says: E'' when a backslash is in it. */

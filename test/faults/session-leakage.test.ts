@@ -64,7 +64,7 @@ const STATES: readonly (readonly [string, string])[] = [
   ["SET ROLE reader", "SELECT current_user, body FROM stock WHERE id = 3"],
   ["SET statement_timeout = '20ms'", "SELECT pg_sleep(0.1) IS NULL"],
   ["SET default_transaction_read_only = on", "UPDATE stock SET body = body WHERE id = 9"],
-  ["SET default_transaction_isolation = 'serializable'", "SHOW transaction_isolation"],
+  ["SET default_transaction_isolation = 'repeatable read'", "SHOW transaction_isolation"],
   ["SET app.tenant = 'mine'", "SELECT current_setting('app.tenant', true) = 'mine', count(*) FROM stock"],
   ["SET work_mem = '7MB'", "SELECT current_setting('work_mem') FROM stock WHERE id = 1"],
   ["SET standard_conforming_strings = off", "SELECT 'a\\\\b', body FROM stock WHERE id = 4"],

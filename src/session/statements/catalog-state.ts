@@ -4,6 +4,7 @@
  */
 import { refusal } from "../../errors/refusal.ts";
 import { hasLostLastValues } from "../../execute/write/draw-defaults.ts";
+import type { Outcome } from "../../execute/run.ts";
 import type { CatalogPlan } from "../../plan/plan.ts";
 import { walk } from "../../sql/walk.ts";
 import type { Session } from "../session.ts";
@@ -11,6 +12,8 @@ import { listenOn } from "./notify.ts";
 
 interface SessionState {
   readonly needsOwnConnection: boolean;
+  /** For advisory locks and nothing else. */
+  readonly onlyLocks: boolean;
   /** currval(), lastval(). */
   readonly readsLastValues: boolean;
   /** NOTIFY by a function: PREPARE TRANSACTION would refuse it, and there is nothing to prepare. */
@@ -19,6 +22,7 @@ interface SessionState {
 
 const OWN_CONNECTION =
   /^(pg_(try_)?advisory_(lock|unlock)(_shared|_all)?|currval|lastval|nextval|setval|pg_listening_channels)$/;
+const ADVISORY = /advisory/;
 const known = new WeakMap<CatalogPlan, SessionState>();
 
 function stateOf(plan: CatalogPlan): SessionState {
@@ -29,23 +33,53 @@ function stateOf(plan: CatalogPlan): SessionState {
 
 function findState(plan: CatalogPlan): SessionState {
   let needsOwnConnection = false;
+  let onlyLocks = true;
   let readsLastValues = false;
   let notifies = false;
   walk(plan.statement.tree, (type, fields) => {
     if (type !== "FuncCall") return;
     const { funcname } = fields as { funcname?: readonly { String?: { sval?: string } }[] };
     const name = funcname?.at(-1)?.String?.sval ?? "";
-    needsOwnConnection ||= OWN_CONNECTION.test(name);
+    const ownConnection = OWN_CONNECTION.test(name);
+    needsOwnConnection ||= ownConnection;
+    if (ownConnection && !ADVISORY.test(name)) onlyLocks = false;
     readsLastValues ||= name === "currval" || name === "lastval";
     notifies ||= name === "pg_notify";
   });
-  return { needsOwnConnection, readsLastValues, notifies };
+  return { needsOwnConnection, onlyLocks: needsOwnConnection && onlyLocks, readsLastValues, notifies };
 }
+
+const LOCKS_HELD =
+  "SELECT count(*) FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND pid = pg_catalog.pg_backend_pid()";
 
 /** To be called before a catalog plan runs; says whether it writes in a way that a commit has to prepare. */
 export async function prepareCatalogState(session: Session, plan: CatalogPlan): Promise<boolean> {
   const { needsOwnConnection, readsLastValues, notifies } = stateOf(plan);
-  if (readsLastValues && hasLostLastValues(session.transaction)) throw refusal("last-value-of-insert");
-  if (needsOwnConnection) listenOn(session, await session.transaction.pin("catalog"));
+  const { transaction } = session;
+  if (readsLastValues && hasLostLastValues(transaction)) throw refusal("last-value-of-insert");
+  if (needsOwnConnection) listenOn(session, await transaction.pin("catalog"));
   return plan.writes && !notifies;
+}
+
+/** Runs a catalog plan; `run` hears whether it writes. */
+export async function withCatalogState(
+  session: Session,
+  plan: CatalogPlan,
+  run: (writes: boolean) => Promise<Outcome>,
+): Promise<Outcome> {
+  const { transaction } = session;
+  const hadOwn = transaction.pinnedTo("catalog") !== undefined;
+  try {
+    return await run(await prepareCatalogState(session, plan));
+  } finally {
+    // Who tried a lock in vain holds nothing; connections are few.
+    if (stateOf(plan).onlyLocks && !hadOwn && !transaction.active) await unpinUnlessLocked(session);
+  }
+}
+
+async function unpinUnlessLocked({ transaction }: Session): Promise<void> {
+  const own = transaction.pinnedTo("catalog");
+  if (own === undefined) return;
+  const [row] = await own.query(LOCKS_HELD);
+  if (row?.[0] === "0") transaction.unpinFrom("catalog");
 }

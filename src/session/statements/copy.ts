@@ -16,6 +16,7 @@ import { planStatement } from "../plan-statement.ts";
 import type { PlannedStatement } from "../planned-statement.ts";
 import type { Session } from "../session.ts";
 import { innerStatement } from "./inner-statement.ts";
+import { refuseSettingCalls } from "./set-config.ts";
 
 export async function runCopy(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {
   const copy = (planned.statement.tree as { CopyStmt: CopyStatement }).CopyStmt;
@@ -129,6 +130,7 @@ async function copyQuery(session: Session, planned: PlannedStatement, run: Run):
   if (kind === "write") throw refusal("copy-of-write");
   if (kind !== "read") return copyOutOnCatalog(session.context, statement, false, run);
   const { plan, description } = await planStatement(session, inner, [], false);
+  if (plan?.kind === "catalog") refuseSettingCalls(plan.settingCalls);
   if (plan?.kind === "catalog") return copyOutOnCatalog(session.context, statement, plan.writes, run);
   if (readCopyFormat(copy.options).format === "binary") {
     const { userTypes } = session.snapshot();

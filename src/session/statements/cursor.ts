@@ -25,6 +25,7 @@ import { planStatement } from "../plan-statement.ts";
 import type { PlannedStatement } from "../planned-statement.ts";
 import type { Session } from "../session.ts";
 import { innerStatement } from "./inner-statement.ts";
+import { refuseSettingCalls } from "./set-config.ts";
 
 interface DeclareCursorStmt {
   readonly portalname: string;
@@ -99,6 +100,7 @@ async function openPlace(
   const moved = (splices: readonly Splice[]): Splice[] =>
     splices.map(({ start, end, text }) => ({ start: start + offset, end: end + offset, text }));
   if (plan.kind === "catalog") {
+    refuseSettingCalls(plan.settingCalls);
     if (holdable) return { lease: await apart(session, "catalog"), own: true, splices: [] };
     return { lease: await joined(session, "catalog", plan.writes), own: false, splices: [] };
   }

@@ -23,7 +23,8 @@ export async function runDiscard(session: Session, planned: PlannedStatement, ru
     // Advisory locks and LISTEN end with the connection that holds them; others may wait for the locks at once.
     await session.transaction.pinnedTo("catalog")?.query("SELECT pg_catalog.pg_advisory_unlock_all()");
     session.transaction.unpin();
-    session.transaction.changeSettings(session.startupSettings, false);
+    const { transaction, startupSettings } = session;
+    transaction.changeSettings(startupSettings.keepingCustomOf(transaction.settings), false);
     await session.reported.sendChanged();
   }
   if (target === "DISCARD_SEQUENCES")

@@ -11,6 +11,7 @@ import type { DistributedPlan, ExplainStep } from "../../plan/explain/distribute
 import type { CatalogPlan, GeneralPlan, ReadPlan, ShippedTable } from "../../plan/plan.ts";
 import type { Lease } from "../../transaction/session-transaction.ts";
 import { askServer, explainThere, milliseconds, type Explaining } from "./explain-servers.ts";
+import { refuseSettingCalls } from "./set-config.ts";
 
 export async function explainRead(
   explaining: Explaining,
@@ -19,6 +20,7 @@ export async function explainRead(
   const { session, run } = explaining;
   const { context, transaction } = session;
   if (plan.kind === "catalog") {
+    if (explaining.analyze) refuseSettingCalls(plan.settingCalls);
     const text: NodeText = { sql: plan.statement.text, key: undefined, splices: [] };
     return onNodes(explaining, "catalog", ["catalog"], plan.writes, plan, text);
   }

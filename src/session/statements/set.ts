@@ -7,6 +7,7 @@ import { runOnLease } from "../../execute/run-on-catalog.ts";
 import type { Outcome, Run } from "../../execute/run.ts";
 import { quoteLiteral } from "../../sql/quote.ts";
 import type { Lease } from "../../transaction/session-transaction.ts";
+import { isCustom } from "../../transaction/settings.ts";
 import type { PlannedStatement } from "../planned-statement.ts";
 import type { Session } from "../session.ts";
 import { readOneSnapshot } from "./transaction.ts";
@@ -38,6 +39,7 @@ export async function runSet(session: Session, planned: PlannedStatement, run: R
   const before = transaction.settings.key;
   const isolation = isolationSet(statement);
   if (isolation === "serializable") throw refusal("serializable");
+  transaction.willSet([name]);
   try {
     const outcome = await runOnLease(session.context, lease, planned.statement, run);
     const sql = planned.statement.text.toString();
@@ -72,17 +74,17 @@ async function follow(
 ): Promise<void> {
   const { transaction, startupSettings } = session;
   if (statement.kind === "VAR_RESET_ALL") {
-    let settings = startupSettings;
+    let settings = startupSettings.keepingCustomOf(transaction.settings);
     for (const kept of ["role", "session_authorization"])
       settings = settings.with(kept, transaction.settings.get(kept));
     transaction.changeSettings(settings, false);
   } else if (statement.kind === "VAR_SET_MULTI") {
     for (const setting of TRANSACTION_DEFAULTS) await remember(session, setting, local, lease);
   } else if (statement.kind === "VAR_RESET" || statement.kind === "VAR_SET_DEFAULT") {
-    const value = startupSettings.get(name);
+    const value = startupSettings.get(name) ?? (isCustom(name) ? "" : undefined);
     transaction.changeSettings(transaction.settings.with(name, value), local, name);
     // The servers' sessions know nothing of the client's startup options: RESET went to the servers' own default.
-    if (value !== undefined && transaction.active)
+    if (value !== undefined && value !== "" && transaction.active)
       await transaction.onAll(`SELECT set_config(${quoteLiteral(name)}, ${quoteLiteral(value)}, ${local})`);
   } else {
     await remember(session, name, local, lease);
