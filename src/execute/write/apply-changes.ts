@@ -11,6 +11,7 @@ import type { ModifyPlan } from "../../plan/write-plan.ts";
 import { quoteIdentifier, quoteQualified } from "../../sql/quote.ts";
 import { clientError } from "../client-error.ts";
 import type { ExecutionContext } from "../run.ts";
+import { EXACT_TEXT_SQL } from "./exact-text.ts";
 import { exactLiteral } from "./exact-literal.ts";
 import { shardsOf } from "./insert-placed.ts";
 import { copiesDiffer, openLease, rowsOfTag } from "./share.ts";
@@ -58,6 +59,7 @@ async function divide(
 ): Promise<Map<string, Work>> {
   const { target } = plan;
   const { columns, identity } = standIn;
+  await workplace.query(EXACT_TEXT_SQL);
   await workplace.query("SET LOCAL client_encoding = 'UTF8'");
   const list = [KIND, ...columns.map((c) => c.name), ...identity.map((c) => c.name)]
     .map(quoteIdentifier)

@@ -13,9 +13,10 @@ import type { CopyStatement } from "../copy/statement-parts.ts";
 import { closeWorkplace } from "../general.ts";
 import { Preface, type ExecutionContext, type Run } from "../run.ts";
 import { NoticesOutput } from "./discarded-output.ts";
+import { asCommand, EXACT_TEXT_SQL } from "./exact-text.ts";
 import { insertPlaced } from "./insert-placed.ts";
 import { lockReplicas } from "./replica-lock.ts";
-import { EXACT_OUTPUT_SQL, openStage, type Stage } from "./stage.ts";
+import { openStage, type Stage } from "./stage.ts";
 
 /** Gives the number of rows, in a transaction that the caller ends. */
 export async function insertStaged(context: ExecutionContext, plan: InsertPlan, run: Run): Promise<number> {
@@ -23,7 +24,7 @@ export async function insertStaged(context: ExecutionContext, plan: InsertPlan, 
   if (plan.clausesRefused !== undefined) throw plan.clausesRefused;
   const stage = await openStage(context, plan, plan.staged, run);
   try {
-    await stage.lease.connection.query(EXACT_OUTPUT_SQL);
+    await stage.lease.connection.query(EXACT_TEXT_SQL);
     const replicated = plan.target.distribution!.kind === "replicated";
     if (replicated) await lockReplicas(context, plan.target);
     // COPY FROM does not know row security, and answers with nothing but a count.
@@ -68,7 +69,7 @@ async function copyOver(context: ExecutionContext, plan: InsertPlan, stage: Stag
   try {
     return await new CopyIn(inner, statement!, copy, target, columns, source).run(run);
   } catch (error) {
-    throw source.error ?? withoutCopy(error);
+    throw source.error ?? asCommand(withoutCopy(error), "INSERT");
   } finally {
     await source.close();
   }

@@ -21,7 +21,6 @@ import { applyChanges } from "./apply-changes.ts";
 import { drawDefaults } from "./draw-defaults.ts";
 import { lockReplicas } from "./replica-lock.ts";
 import { cancelled } from "./share.ts";
-import { EXACT_OUTPUT_SQL } from "./stage.ts";
 import { buildStandIn, rowIdentity } from "./stand-in.ts";
 import { transactionTimeSplices } from "./time-splices.ts";
 
@@ -35,8 +34,6 @@ export async function modifyStaged(context: ExecutionContext, plan: ModifyPlan, 
   const workplace = await openWorkplace(context, staged.general, run);
   try {
     const drawn = await drawTimes(context, plan);
-    // Rows travel as text, whatever the session's settings make of it.
-    await workplace.connection.query(EXACT_OUTPUT_SQL);
     const standIn = await buildStandIn(context, workplace.connection, plan, staged, identity, drawn, run);
     const tag = await runThere(context, plan, staged, workplace, run);
     if (context.cancelled) throw cancelled();

@@ -17,10 +17,6 @@ import { Preface, type ExecutionContext, type Run } from "../run.ts";
 import { transactionTimeSplices } from "./time-splices.ts";
 import { NoticesOutput } from "./discarded-output.ts";
 
-/** Values leave the stage in a form that reads the same under every setting. */
-export const EXACT_OUTPUT_SQL =
-  "SET LOCAL DateStyle = 'ISO'; SET LOCAL IntervalStyle = 'iso_8601'; SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'";
-
 export interface Stage {
   readonly lease: Lease;
   /** Qualified and quoted. */

@@ -11,6 +11,7 @@ import { quoteIdentifier, quoteLiteral, quoteQualified } from "../../sql/quote.t
 import { inlineParameters } from "../inline-parameters.ts";
 import { nodesOfTable } from "../locate.ts";
 import type { ExecutionContext, Run } from "../run.ts";
+import { asCommand, withExactText } from "./exact-text.ts";
 import { openLease } from "./share.ts";
 import { columnSql, defaultOf } from "./stage.ts";
 
@@ -65,8 +66,10 @@ export async function buildStandIn(
   await workplace.query(createSql(target, view, identity, plan.defaults, drawn).join("; "));
   const columns = target.columns.filter((column) => column.generated === "");
   const nodes = nodesToRead(context, plan, staged, run);
-  for (const [i, node] of nodes.entries())
-    await fetchRows(context, workplace, plan, staged, identity, columns, node, i, run);
+  await withExactText(workplace, async () => {
+    for (const [i, node] of nodes.entries())
+      await fetchRows(context, workplace, plan, staged, identity, columns, node, i, run);
+  });
   // Not before: the rows that are brought here are no changes.
   await workplace.query(
     [...triggerSql(identity, target), `ANALYZE pg_temp.${quoteIdentifier(ROWS)}`].join("; "),
@@ -161,7 +164,9 @@ async function fetchRows(
   );
   context.running.add(lease.connection);
   try {
-    await relay.run();
+    await withExactText(lease.connection, () => relay.run());
+  } catch (error) {
+    throw asCommand(error, plan.command);
   } finally {
     context.running.delete(lease.connection);
   }
