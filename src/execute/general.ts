@@ -8,6 +8,7 @@ import { pgError, type PgError } from "../errors/pg-error.ts";
 import type { GeneralPlan, ReadPlan } from "../plan/plan.ts";
 import { quoteIdentifier, quoteQualified } from "../sql/quote.ts";
 import { applySplices } from "../sql/splice.ts";
+import type { ParsedStatement } from "../sql/statement.ts";
 import type { Lease } from "../transaction/session-transaction.ts";
 import { Answer, AnswerScope } from "./answer.ts";
 import { checkPrivileges } from "./check-privileges.ts";
@@ -37,33 +38,8 @@ export async function runGeneral(
   let kept = false;
   try {
     const text = generalText(plan, general);
-    const answer = new Answer(
-      workplace.connection,
-      context.output,
-      new AnswerScope(context.output, run.preface, true),
-    );
     const portal = run.rowsMax > 0 ? `g${++portalCount}` : "";
-    workplace.connection.send(
-      run.bind === undefined
-        ? query(text.sql)
-        : preparedRequest(
-            workplace.connection,
-            undefined,
-            text.sql,
-            run.parameterTypes,
-            run.bind.tail,
-            portal,
-            run.rowsMax,
-          ),
-      answer,
-    );
-    context.running.add(workplace.connection);
-    await answer.done;
-    context.running.delete(workplace.connection);
-    if (answer.error !== undefined) {
-      if (run.bind !== undefined && !answer.bound) run.preface.drop();
-      throw clientError(answer.error, plan.statement, text.splices);
-    }
+    const answer = await runOnWorkplace(context, workplace, plan.statement, text, run, portal);
     if (answer.suspended && run.portal !== undefined) {
       kept = true;
       keepPortal(context, workplace, plan.statement, text, portal, run.portal);
@@ -73,6 +49,38 @@ export async function runGeneral(
   } finally {
     if (!kept) await closeWorkplace(workplace);
   }
+}
+
+/** Runs a text over the tables of a workplace and passes its answer on. */
+export async function runOnWorkplace(
+  context: ExecutionContext,
+  { connection }: Lease,
+  statement: ParsedStatement,
+  text: NodeText,
+  run: Run,
+  portal = "",
+): Promise<Answer> {
+  const answer = new Answer(connection, context.output, new AnswerScope(context.output, run.preface, true));
+  connection.send(
+    run.bind === undefined
+      ? query(text.sql)
+      : preparedRequest(
+          connection,
+          undefined,
+          text.sql,
+          run.parameterTypes,
+          run.bind.tail,
+          portal,
+          run.rowsMax,
+        ),
+    answer,
+  );
+  context.running.add(connection);
+  await answer.done;
+  context.running.delete(connection);
+  if (answer.error === undefined) return answer;
+  if (run.bind !== undefined && !answer.bound) run.preface.drop();
+  throw clientError(answer.error, statement, text.splices);
 }
 
 export function generalText(plan: ReadPlan, general: GeneralPlan): NodeText {

@@ -6,6 +6,7 @@ import type { KeyValue } from "../catalog/shard-filter.ts";
 import type { Column, Relation } from "../catalog/snapshot.ts";
 import type { PgError } from "../errors/pg-error.ts";
 import type { ParsedStatement, Splice } from "../sql/statement.ts";
+import type { WithParts } from "./write/with-parts.ts";
 import type { GeneralPlan, ReadPlan, ShippedTable, TableUse } from "./plan.ts";
 
 export type WritePlan = InsertPlan | ModifyPlan | WritingWithPlan;
@@ -119,12 +120,19 @@ export interface StagedModify {
   readonly splices: readonly Splice[];
 }
 
-/** WITH x AS (INSERT … RETURNING …) SELECT …: only where one node holds all that is touched. */
+/** WITH x AS (INSERT … RETURNING …) SELECT … */
 export interface WritingWithPlan {
   readonly kind: "write";
   readonly command: "WITH";
   readonly statement: ParsedStatement;
-  readonly reads: ReadPlan;
-  /** A default is the transaction's time. */
-  readonly asksTime: boolean;
+  /** Set where the text may run as it is on the node that holds all that is touched. */
+  readonly alone:
+    | {
+        readonly reads: ReadPlan;
+        /** A default is the transaction's time. */
+        readonly asksTime: boolean;
+      }
+    | undefined;
+  /** How it runs otherwise. */
+  readonly parts: WithParts | PgError;
 }

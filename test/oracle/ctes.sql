@@ -81,23 +81,23 @@ WITH RECURSIVE n (i) AS (SELECT i FROM n UNION ALL SELECT 1) SELECT * FROM n;
 -- @id ctes.key_through | the key predicate reaches the table through two CTEs
 WITH a AS (SELECT * FROM loans), b AS (SELECT member_id, charge FROM a) SELECT count(*), sum(charge) FROM b WHERE member_id = 7;
 
--- @id ctes.writing_insert | may-refuse
+-- @id ctes.writing_insert
 BEGIN;
 WITH i AS (INSERT INTO genres (id, name) VALUES (101, 'new'), (102, 'newer') RETURNING id) SELECT count(*), min(id) FROM i;
 ROLLBACK;
 
--- @id ctes.writing_update | may-refuse
+-- @id ctes.writing_update
 BEGIN;
 WITH u AS (UPDATE loans SET charge = 1 WHERE member_id = 7 AND state = 'lost' RETURNING loan_id) SELECT count(*) FROM u;
 ROLLBACK;
 
--- @id ctes.writing_delete_move | may-refuse
+-- @id ctes.writing_delete_move
 BEGIN;
 WITH gone AS (DELETE FROM donations WHERE donor = 7 RETURNING *) INSERT INTO donations SELECT 8, donation_id + 1000, amount, given, purpose FROM gone;
 SELECT donor, count(*), sum(amount) FROM donations WHERE donor IN (7, 8) GROUP BY donor;
 ROLLBACK;
 
--- @id ctes.data_modifying_snapshot | the outer query does not see the write | may-refuse
+-- @id ctes.data_modifying_snapshot | the outer query does not see the write
 BEGIN;
 WITH d AS (DELETE FROM remarks WHERE stars = 1) SELECT count(*) FROM remarks WHERE stars = 1;
 SELECT count(*) FROM remarks WHERE stars = 1;
@@ -110,3 +110,47 @@ DROP VIEW t_view;
 
 -- @id ctes.duplicate_name | expect 42712 | messages
 WITH a AS (SELECT 1), a AS (SELECT 2) SELECT * FROM a;
+
+-- @id ctes.writing_chain | each part reads what another returned, with names, arrays, nulls and quotes
+CREATE TABLE t_hash (k int PRIMARY KEY, v text, a int[]);
+CREATE TABLE t_two (n int, k int, v text, at timestamptz DEFAULT now());
+INSERT INTO t_hash SELECT g, CASE WHEN g % 3 > 0 THEN 'it''s "{' || g || '\' END, ARRAY[g, NULL] FROM generate_series(1, 20) g;
+WITH gone (key, val) AS (DELETE FROM t_hash WHERE k % 2 = 0 RETURNING k, v, a), kept AS (INSERT INTO t_two (n, k, v) SELECT cardinality(a), key, val FROM gone WHERE key > 4 RETURNING n, k, at = now() AS same), nobody AS (UPDATE members SET active = NULL WHERE member_id < 9) SELECT (SELECT count(*) FROM t_hash) AS before, g.key, g.val, g.a, k.n, k.same FROM gone g LEFT JOIN kept k ON k.k = g.key ORDER BY key;
+SELECT count(*) FROM t_hash;
+SELECT n, k, v FROM t_two ORDER BY k;
+SELECT count(*) FROM members WHERE active IS NULL AND member_id < 9;
+UPDATE members SET active = member_id % 2 = 0 WHERE member_id < 9;
+DROP TABLE t_hash, t_two;
+
+-- @id ctes.writing_shared_read | an entry that several parts read is computed once
+CREATE TABLE t_hash (k int PRIMARY KEY, v text);
+INSERT INTO t_hash SELECT g, 'v' FROM generate_series(1, 30) g;
+WITH few AS (SELECT k FROM t_hash WHERE k > 10 LIMIT 5), gone AS (DELETE FROM t_hash WHERE k IN (SELECT k FROM few) RETURNING k) SELECT (SELECT count(*) FROM few), count(*), (SELECT count(*) FROM few WHERE k NOT IN (SELECT k FROM gone)) FROM gone;
+SELECT count(*) FROM t_hash;
+DROP TABLE t_hash;
+
+-- @id ctes.writing_main | the main statement writes as well, and has its own tag
+CREATE TABLE t_hash (k int PRIMARY KEY, v text);
+CREATE TABLE t_two (k int PRIMARY KEY, v text);
+INSERT INTO t_hash SELECT g, 'v' || g FROM generate_series(1, 10) g;
+WITH gone AS (DELETE FROM t_hash WHERE k > 5 RETURNING *) INSERT INTO t_two SELECT * FROM gone RETURNING k;
+WITH new AS (INSERT INTO t_hash VALUES (7, 'x'), (8, 'y') RETURNING k) UPDATE t_two SET v = 'again' FROM new WHERE new.k = t_two.k;
+WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 4), gone AS (DELETE FROM t_two WHERE k IN (SELECT n + 6 FROM r) RETURNING k) DELETE FROM t_hash USING gone, r WHERE t_hash.k = gone.k AND r.n < 2;
+SELECT * FROM t_hash ORDER BY k;
+SELECT * FROM t_two ORDER BY k;
+DROP TABLE t_hash, t_two;
+
+-- @id ctes.writing_fails | all or nothing | expect 22012 23505
+CREATE TABLE t_hash (k int PRIMARY KEY, v text);
+INSERT INTO t_hash SELECT g, 'v' FROM generate_series(1, 10) g;
+WITH gone AS (DELETE FROM t_hash RETURNING k) SELECT 1 / (count(*) - 10) FROM gone;
+WITH gone AS (DELETE FROM t_hash WHERE k < 5 RETURNING k) INSERT INTO t_hash SELECT k + 5, 'w' FROM gone;
+SELECT count(*) FROM t_hash;
+DROP TABLE t_hash;
+
+-- @id ctes.writing_same_table | what a part would see of another's changes | may-refuse
+CREATE TABLE t_hash (k int PRIMARY KEY, v text);
+INSERT INTO t_hash SELECT g, 'v' FROM generate_series(1, 10) g;
+WITH a AS (UPDATE t_hash SET v = 'a' WHERE k < 5 RETURNING k), b AS (UPDATE t_hash SET v = 'b' WHERE v = 'a' RETURNING k) SELECT (SELECT count(*) FROM a), (SELECT count(*) FROM b);
+SELECT v, count(*) FROM t_hash GROUP BY v;
+DROP TABLE t_hash;

@@ -30,28 +30,29 @@ export async function runWrite(context: ExecutionContext, plan: WritePlan, run: 
 
 function dispatch(context: ExecutionContext, plan: WritePlan, run: Run, opener: Opener): Promise<Result> {
   if (plan.command === "INSERT") return insert(context, plan, run, opener);
-  return plan.command === "WITH" ? writeWith(context, plan, run, opener) : modify(context, plan, run, opener);
+  return plan.command === "WITH" ? writeWith(context, plan, run) : modify(context, plan, run, opener);
 }
 
-async function writeWith(
-  context: ExecutionContext,
-  plan: WritingWithPlan,
-  run: Run,
-  opener: Opener,
-): Promise<Result> {
-  const { nodes } = locate(plan.reads.uses, run, context.snapshot());
-  if (nodes === "any" || nodes.size !== 1 || (plan.asksTime && opener.wasActive))
-    throw refusal("writing-with-many-nodes");
-  const text = textForShard({ ...plan.reads, shardNames: undefined }, undefined);
+async function writeWith(context: ExecutionContext, plan: WritingWithPlan, run: Run): Promise<Result> {
+  const node = nodeOfWith(context, plan, run);
+  if (node === undefined) throw refusal("writing-with-many-nodes");
+  const { reads } = plan.alone!;
+  const text = textForShard({ ...reads, shardNames: undefined }, undefined);
   return sent(
-    await onOneNode(
-      context,
-      [...nodes][0]!,
-      plan,
-      await atTransactionTime(context, plan.reads, text, false),
-      run,
-    ),
+    await onOneNode(context, node, plan, await atTransactionTime(context, reads, text, false), run),
   );
+}
+
+/** The node that holds all that the statement touches, if there is one. */
+export function nodeOfWith(
+  context: ExecutionContext,
+  { alone }: WritingWithPlan,
+  run: Run,
+): string | undefined {
+  if (alone === undefined) return undefined;
+  const { nodes } = locate(alone.reads.uses, run, context.snapshot());
+  if (nodes === "any" || nodes.size !== 1 || (alone.asksTime && context.transaction.active)) return undefined;
+  return [...nodes][0]!;
 }
 
 /** Begins the transaction of a statement that needs several nodes. */

@@ -1,9 +1,10 @@
 /**
- * WITH entries that write: all parts of such a statement see the same moment, which only one server can give. So it runs where
- * one node holds the rows of everything that it touches, and is refused elsewhere.
+ * WITH entries that write. Where one node holds the rows of everything that the statement touches, it runs there as it is;
+ * elsewhere step by step (with-parts.ts).
  */
 import type { CommonTableExpr, InsertStmt, Node, SelectStmt, WithClause } from "@pgsql/types";
 import type { Relation } from "../../catalog/snapshot.ts";
+import { PgError } from "../../errors/pg-error.ts";
 import { refusal } from "../../errors/refusal.ts";
 import type { ParsedStatement } from "../../sql/statement.ts";
 import { planRead, type PlanContext } from "../plan-read.ts";
@@ -12,6 +13,7 @@ import { deleteAsSelect, insertAsSelect, targetsOf, updateAsSelect } from "./as-
 import { defaulted, hasDefault } from "./defaults.ts";
 import { keyNames } from "./key-assignments.ts";
 import { findWriteTarget } from "./target.ts";
+import { withParts } from "./with-parts.ts";
 
 export function hasWritingWith(tree: Node): boolean {
   const [statement] = Object.values(tree) as { withClause?: WithClause }[];
@@ -22,6 +24,28 @@ export function hasWritingWith(tree: Node): boolean {
 }
 
 export function planWritingWith(statement: ParsedStatement, context: PlanContext): WritingWithPlan {
+  const alone = unlessRefused(() => planAlone(statement, context));
+  const parts = unlessRefused(() => withParts(statement));
+  if (alone instanceof PgError && parts instanceof PgError) throw parts;
+  return {
+    kind: "write",
+    command: "WITH",
+    statement,
+    alone: alone instanceof PgError ? undefined : alone,
+    parts,
+  };
+}
+
+function unlessRefused<T>(make: () => T): T | PgError {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof PgError) return error;
+    throw error;
+  }
+}
+
+function planAlone(statement: ParsedStatement, context: PlanContext): NonNullable<WritingWithPlan["alone"]> {
   const translator = new Translator(context);
   const select = translator.statement(statement.tree);
   const reads = planRead(
@@ -30,7 +54,7 @@ export function planWritingWith(statement: ParsedStatement, context: PlanContext
   );
   if (reads.kind !== "read" || !reads.direct || translator.defaults.has("catalog"))
     throw refusal("writing-with-many-nodes");
-  return { kind: "write", command: "WITH", statement, reads, asksTime: translator.defaults.has("time") };
+  return { reads, asksTime: translator.defaults.has("time") };
 }
 
 /** Makes a SELECT of each part, with a stand-in for each table that is written. */

@@ -1,5 +1,5 @@
 /** INSERT, UPDATE, DELETE, MERGE: an acknowledgement is sent when the commit is done, not before. */
-import { runWrite } from "../../execute/write/run-write.ts";
+import { nodeOfWith, runWrite } from "../../execute/write/run-write.ts";
 import { Preface, type Outcome, type Run } from "../../execute/run.ts";
 import { NoticesOutput } from "../../execute/write/discarded-output.ts";
 import { rowsOfTag } from "../../execute/write/share.ts";
@@ -9,8 +9,11 @@ import { quoteQualified } from "../../sql/quote.ts";
 import { parseStatements } from "../../sql/parse.ts";
 import { planStatement } from "../plan-statement.ts";
 import type { Session } from "../session.ts";
+import { runWritingWith } from "./writing-with.ts";
 
 export async function runWriting(session: Session, plan: WritePlan, run: Run): Promise<Outcome> {
+  if (plan.command === "WITH" && nodeOfWith(session.context, plan, run) === undefined)
+    return runWritingWith(session, plan, run);
   const { tag, unsent, opened } = await runWrite(session.context, plan, run);
   if (opened) await session.commit();
   if (unsent) session.output.push(commandComplete(tag!));
