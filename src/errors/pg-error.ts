@@ -44,6 +44,9 @@ export class PgError extends Error {
   }
 }
 
+/** An error after which the client's connection cannot go on: nothing that comes could be understood, or nobody is there. */
+export class ConnectionError extends PgError {}
+
 /** The error that Pleiad itself raises: severity ERROR, the given SQLSTATE, what and why, and a way out. */
 export function pgError(
   code: string,

@@ -2,11 +2,12 @@
  * The extended query protocol: Parse, Bind, Describe, Execute, Close, Flush, Sync. After an error everything is skipped
  * until Sync. A pipeline without Sync in between is one implicit transaction.
  */
-import { pgError } from "../errors/pg-error.ts";
+import { pgError, type PgError } from "../errors/pg-error.ts";
 import { Preface, type PortalState } from "../execute/run.ts";
 import {
   bindComplete,
   closeComplete,
+  commandComplete,
   emptyQueryResponse,
   noData,
   parameterDescription,
@@ -24,18 +25,27 @@ import { Frontend } from "../protocol/message-types.ts";
 import type { ClientMessage } from "./message-queue.ts";
 import { escapedText } from "./escaped-text.ts";
 import { currentPlan } from "./current-plan.ts";
+import { checkBind } from "./describe-statement.ts";
 import { planQueryString } from "./plan-statement.ts";
 import type { PlannedStatement } from "./planned-statement.ts";
 import type { PreparedStatement } from "./prepared-statement.ts";
 import { runStatement } from "./run-statement.ts";
 import type { Session } from "./session.ts";
 
+/** Bind without parameters and with all results in text form: nothing in it can be wrong. */
+const EMPTY_TAIL_BYTES = 6;
+
+function malformed(): PgError {
+  return pgError("08P01", "invalid message format");
+}
+
 interface Portal {
   readonly planned: PlannedStatement | undefined;
   readonly bind: BindMessage;
   readonly parameterTypes: readonly number[];
   readonly state: PortalState;
-  done: boolean;
+  /** Tag of the Execute that came to the end. */
+  doneTag: string | undefined;
 }
 
 export class ExtendedQuery {
@@ -53,20 +63,8 @@ export class ExtendedQuery {
 
   handle(message: ClientMessage): Promise<void> | void {
     const { type } = message;
-    if (type === Frontend.sync || type === Frontend.flush) {
-      // These have no body: a client that sends one speaks something else.
-      if (message.end !== message.start && !(type === Frontend.flush && this.skipping))
-        return this.step(() => {
-          throw pgError("08P01", "invalid message format");
-        });
-    }
-    if (type === Frontend.sync) return this.sync();
+    if (type === Frontend.sync) return this.sync(message.end === message.start);
     if (this.skipping) return;
-    if (type === Frontend.flush) {
-      this.sendPending();
-      this.session.output.flush();
-      return;
-    }
     return this.step(() => this.dispatch(message));
   }
 
@@ -84,19 +82,18 @@ export class ExtendedQuery {
   private dispatch(message: ClientMessage): Promise<void> | void {
     const { type, buffer, start, end } = message;
     switch (type) {
+      case Frontend.flush:
+        return this.flush(start === end);
       case Frontend.parse:
-        this.sendPending();
-        return this.parse(readParse(buffer, start, end));
+        return this.settled(() => this.parse(readParse(buffer, start, end)));
       case Frontend.bind:
-        this.sendPending();
-        return this.bind(readBind(buffer, start, end));
+        return this.settled(() => this.bind(readBind(buffer, start, end)));
       case Frontend.describe:
         return this.describe(readDescribe(buffer, start, end));
       case Frontend.execute:
         return this.execute(readExecute(buffer, start, end));
       case Frontend.close:
-        this.sendPending();
-        return this.close(readDescribe(buffer, start, end));
+        return this.settled(() => this.close(readDescribe(buffer, start, end)));
       case Frontend.functionCall:
         throw pgError("0A000", "the function call protocol is not supported", {
           hint: "Call the function in a SELECT.",
@@ -109,6 +106,34 @@ export class ExtendedQuery {
       default:
         this.session.fatal(pgError("08P01", `invalid frontend message type ${type}`));
     }
+  }
+
+  /** A Bind that nobody has executed yet is checked before anything else is answered. */
+  private settled(next: () => Promise<void> | void): Promise<void> | void {
+    if (this.pending.length === 0) return next();
+    return this.settle().then(next);
+  }
+
+  private async settle(): Promise<void> {
+    const portal = this.pendingPortal === undefined ? undefined : this.portals.get(this.pendingPortal);
+    const { pending } = this;
+    this.pending = [];
+    this.pendingPortal = undefined;
+    if (portal?.planned?.description !== undefined && portal.bind.tail.length > EMPTY_TAIL_BYTES)
+      await checkBind(
+        this.session.transaction,
+        portal.planned.statement.text,
+        portal.parameterTypes,
+        portal.bind.tail,
+      );
+    for (const buffer of pending) this.session.output.push(buffer);
+  }
+
+  private async flush(isEmpty: boolean): Promise<void> {
+    // Flush and Sync have no body: a client that sends one speaks something else.
+    if (!isEmpty) throw malformed();
+    await this.settle();
+    this.session.output.flush();
   }
 
   private sendPending(): void {
@@ -189,7 +214,7 @@ export class ExtendedQuery {
       bind: message,
       parameterTypes: prepared.parameterTypes,
       state: { resume: undefined, close: undefined },
-      done: false,
+      doneTag: undefined,
     });
     this.pending = [bindComplete];
     this.pendingPortal = message.portal;
@@ -200,10 +225,7 @@ export class ExtendedQuery {
   ): Promise<void> | void {
     if (message === undefined) throw pgError("08P01", "invalid DESCRIBE message subtype");
     const { output } = this.session;
-    if (message.kind === "statement") {
-      this.sendPending();
-      return this.describeStatement(message.name);
-    }
+    if (message.kind === "statement") return this.settled(() => this.describeStatement(message.name));
     const portal = this.portals.get(message.name);
     if (portal === undefined) throw pgError("34000", `portal "${message.name}" does not exist`);
     const fields = portal.planned?.description?.fields;
@@ -235,9 +257,13 @@ export class ExtendedQuery {
       return;
     }
     this.refuseInFailedTransaction(planned);
-    if (portal.done) {
+    if (portal.doneTag !== undefined) {
       preface.sendTo(session.output);
-      throw pgError("55000", `portal "${message.portal}" cannot be run`);
+      // A query that was read to its end has no more rows; a command cannot be run twice.
+      if (!portal.doneTag.startsWith("SELECT"))
+        throw pgError("55000", `portal "${message.portal}" cannot be run`);
+      session.output.push(commandComplete("SELECT 0"));
+      return;
     }
     session.context.cancelled = false;
     // Followed by Sync, the statement stands alone; otherwise it is the first of a pipeline that commits at Sync.
@@ -253,7 +279,7 @@ export class ExtendedQuery {
         rowsMax: message.rowsMax,
         portal: portal.state,
       });
-      portal.done = outcome.tag !== undefined;
+      portal.doneTag = outcome.tag;
     } catch (error) {
       // Whatever failed, it was not the Bind, unless a server said so and took the BindComplete back.
       preface.sendTo(session.output);
@@ -286,10 +312,16 @@ export class ExtendedQuery {
     this.closePortal("");
   }
 
-  private async sync(): Promise<void> {
+  private async sync(isEmpty: boolean): Promise<void> {
     const { session } = this;
-    this.sendPending();
     this.skipping = false;
+    try {
+      if (!isEmpty) throw malformed();
+      await this.settle();
+    } catch (error) {
+      this.pending = [];
+      await session.fail(error);
+    }
     if (session.transaction.kind === "implicit") {
       try {
         await session.commit();

@@ -3,7 +3,7 @@
  * and answers. A session knows no other session; all it shares is in SessionHost.
  */
 import type { Duplex } from "node:stream";
-import { PgError, pgError } from "../errors/pg-error.ts";
+import { ConnectionError, PgError, pgError } from "../errors/pg-error.ts";
 import { refusal } from "../errors/refusal.ts";
 import type { Snapshot } from "../catalog/snapshot.ts";
 import { loadSnapshot } from "../catalog/load-snapshot.ts";
@@ -74,7 +74,7 @@ export class Session {
     this.client = client;
     this.onEnd = onEnd;
     this.output = new ClientOutput(client.socket);
-    this.startupSettings = new SessionSettings(new Map(client.options));
+    this.startupSettings = new SessionSettings(client.options);
     this.transaction = new SessionTransaction(
       host.pools,
       host.commitLog,
@@ -286,10 +286,13 @@ export class Session {
     const pg = error instanceof PgError ? inOriginalText(this, error) : internalError(error);
     if (this.transaction.kind === "implicit") await this.rollback();
     else if (this.transaction.kind === "explicit") this.transaction.failed = true;
-    this.output.push(errorResponse(pg.fields));
+    if (pg instanceof ConnectionError) return this.fatal(pg);
+    // A server that ends its connection does not end the client's.
+    this.output.push(errorResponse(pg.endsConnection ? { ...pg.fields, severity: "ERROR" } : pg.fields));
   }
 
   ready(): void {
+    if (this.ended) return;
     this.output.push(readyForQuery(this.transaction.status));
     this.output.flush();
   }

@@ -1,5 +1,5 @@
 /** What the client sends during COPY FROM STDIN, and the errors of that conversation. */
-import { pgError, type PgError } from "../../errors/pg-error.ts";
+import { ConnectionError, pgError, type PgError } from "../../errors/pg-error.ts";
 
 /** The client's messages, as the session hands them over. */
 export interface CopySource {
@@ -17,14 +17,19 @@ export interface ClientFrame {
 }
 
 export function clientGone(): PgError {
-  return pgError("08006", "unexpected EOF on client connection with an open transaction");
+  return new ConnectionError({
+    severity: "FATAL",
+    code: "08006",
+    message: "unexpected EOF on client connection with an open transaction",
+  });
 }
 
 export function unexpectedMessage(type: number): PgError {
-  return pgError(
-    "08P01",
-    `unexpected message type 0x${type.toString(16).toUpperCase()} during COPY from stdin`,
-  );
+  return new ConnectionError({
+    severity: "FATAL",
+    code: "08P01",
+    message: `unexpected message type 0x${type.toString(16).toUpperCase()} during COPY from stdin`,
+  });
 }
 
 export function failedByClient(reason: string): PgError {
