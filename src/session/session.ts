@@ -30,6 +30,9 @@ import { runStatement } from "./run-statement.ts";
 import { Frontend } from "../protocol/message-types.ts";
 import type { PreparedStatement } from "./prepared-statement.ts";
 
+/** How long a client whose session was ended may take to read why and to close. */
+const LINGER_MS = 1_000;
+
 /** Spellings of encodings whose bytes are those of UTF-8 as far as servers store them. */
 const UTF8_NAMES: ReadonlySet<string> = new Set(["UTF8", "UNICODE"]);
 
@@ -286,7 +289,7 @@ export class Session {
     const pg = error instanceof PgError ? inOriginalText(this, error) : internalError(error);
     if (this.transaction.kind === "implicit") await this.rollback();
     else if (this.transaction.kind === "explicit") this.transaction.failed = true;
-    if (pg instanceof ConnectionError) return this.fatal(pg);
+    if (pg instanceof ConnectionError) return this.closeWith(pg);
     // A server that ends its connection does not end the client's.
     this.output.push(errorResponse(pg.endsConnection ? { ...pg.fields, severity: "ERROR" } : pg.fields));
   }
@@ -299,10 +302,18 @@ export class Session {
 
   /** An error after which nothing can be understood any more. */
   fatal(error: PgError): void {
+    this.closeWith(new PgError({ ...error.fields, severity: "FATAL" }));
+  }
+
+  /** The last thing that the client hears. What it still sends is read and dropped: closing over unread bytes would destroy the error on its way. */
+  private closeWith(error: PgError): void {
     if (this.ended) return;
-    this.output.push(errorResponse({ ...error.fields, severity: "FATAL" }));
-    this.output.end();
+    this.output.push(errorResponse(error.fields));
+    const { socket } = this.client;
+    const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+    socket.once("close", () => clearTimeout(timer));
     this.end();
+    socket.resume();
   }
 
   /** Cancels what runs for this session, on all nodes. */

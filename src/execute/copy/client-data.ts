@@ -18,7 +18,7 @@ export interface ClientFrame {
 
 export function clientGone(): PgError {
   return new ConnectionError({
-    severity: "FATAL",
+    severity: "ERROR",
     code: "08006",
     message: "unexpected EOF on client connection with an open transaction",
   });
@@ -26,7 +26,7 @@ export function clientGone(): PgError {
 
 export function unexpectedMessage(type: number): PgError {
   return new ConnectionError({
-    severity: "FATAL",
+    severity: "ERROR",
     code: "08P01",
     message: `unexpected message type 0x${type.toString(16).toUpperCase()} during COPY from stdin`,
   });
