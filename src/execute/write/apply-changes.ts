@@ -3,7 +3,7 @@
  * each is found again; were one not, the statement fails rather than do less than it said.
  */
 import type { BackendConnection } from "../../backend/backend-connection.ts";
-import { isSharded, keyColumns, nodeOfShard, nodesOf } from "../../catalog/placement.ts";
+import { isSharded, nodeOfShard, nodesOf } from "../../catalog/placement.ts";
 import type { Column } from "../../catalog/snapshot.ts";
 import { PgError } from "../../errors/pg-error.ts";
 import { refusal } from "../../errors/refusal.ts";

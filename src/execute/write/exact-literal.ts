@@ -1,13 +1,12 @@
 /** A value's text as an SQL literal that its column's type reads back. */
 import { quoteLiteral } from "../../sql/quote.ts";
 
-const NOT_ASCII = /[^\x00-\x7f]/;
 const UTF8 = /^(?:utf-?8|unicode|sql_?ascii)$/i;
 
 /** Under another client_encoding than UTF-8 characters beyond ASCII are written as escapes, which mean the same everywhere. */
 export function exactLiteral(value: string | null, clientEncoding: string): string {
   if (value === null) return "NULL";
-  if (UTF8.test(clientEncoding) || !NOT_ASCII.test(value)) return quoteLiteral(value);
+  if (UTF8.test(clientEncoding) || isAscii(value)) return quoteLiteral(value);
   const escaped = [...value.replaceAll("\\", "\\\\").replaceAll("'", "''")].map((character) => {
     const point = character.codePointAt(0)!;
     if (point < 0x80) return character;
@@ -16,4 +15,8 @@ export function exactLiteral(value: string | null, clientEncoding: string): stri
       : `\\U${point.toString(16).padStart(8, "0")}`;
   });
   return `E'${escaped.join("")}'`;
+}
+
+function isAscii(value: string): boolean {
+  return Buffer.byteLength(value) === value.length;
 }

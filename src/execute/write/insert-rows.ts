@@ -16,7 +16,7 @@ import type { ExecutionContext, Run } from "../run.ts";
 import { atTransactionTime } from "../transaction-time.ts";
 import { drawDefaults } from "./draw-defaults.ts";
 import { lockReplicas } from "./replica-lock.ts";
-import { onOneNode, type Opener, type WriteOutcome } from "./run-write.ts";
+import { onOneNode, type Opener, type WriteOutcome } from "./write-outcome.ts";
 import { runAtOnce, runForText, runOnCopies } from "./share.ts";
 
 /** The rows of one node. */

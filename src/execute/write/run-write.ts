@@ -2,10 +2,9 @@
  * Runs a statement that writes, the cheapest way that is right for this execution: its text on the one node that holds all
  * it touches; its text on several nodes, or its rows split by node, in one distributed transaction; or staged elsewhere.
  */
-import { PgError, pgError } from "../../errors/pg-error.ts";
 import { refusal } from "../../errors/refusal.ts";
 import type { InsertPlan, ModifyPlan, WritePlan, WritingWithPlan } from "../../plan/write-plan.ts";
-import { runOnNode, textForShard, type NodeText } from "../direct.ts";
+import { textForShard, type NodeText } from "../direct.ts";
 import { locate, type Location } from "../locate.ts";
 import type { ExecutionContext, Outcome, Run } from "../run.ts";
 import { atTransactionTime } from "../transaction-time.ts";
@@ -14,13 +13,7 @@ import { insertStaged } from "./insert-staged.ts";
 import { lockReplicas } from "./replica-lock.ts";
 import { modifyStaged } from "./modify-staged.ts";
 import { runInTurn, runOnCopies } from "./share.ts";
-
-export interface WriteOutcome extends Outcome {
-  /** The tag is still to be sent, behind the commit of the transaction if `opened`. */
-  readonly unsent: boolean;
-  /** An implicit transaction was begun for the statement: the caller commits it. */
-  readonly opened: boolean;
-}
+import { onOneNode, Opener, type WriteOutcome } from "./write-outcome.ts";
 
 export async function runWrite(context: ExecutionContext, plan: WritePlan, run: Run): Promise<WriteOutcome> {
   const opener = new Opener(context);
@@ -53,26 +46,6 @@ export function nodeOfWith(
   const { nodes } = locate(alone.reads.uses, run, context.snapshot());
   if (nodes === "any" || nodes.size !== 1 || (alone.asksTime && context.transaction.active)) return undefined;
   return [...nodes][0]!;
-}
-
-/** Begins the transaction of a statement that needs several nodes. */
-export class Opener {
-  private readonly context: ExecutionContext;
-  /** The client's own transaction, or that of a pipeline or query string, was open before. */
-  readonly wasActive: boolean;
-  opened = false;
-
-  constructor(context: ExecutionContext) {
-    this.context = context;
-    this.wasActive = context.transaction.active;
-  }
-
-  open(run: Run): void {
-    if (run.rowsMax > 0 && run.fields !== undefined) throw refusal("write-rows-limit");
-    if (this.wasActive || this.opened) return;
-    this.context.transaction.begin("implicit", "BEGIN");
-    this.opened = true;
-  }
 }
 
 type Result = Omit<WriteOutcome, "opened">;
@@ -196,24 +169,4 @@ function nodeOf({ nodes }: Location, plan: ModifyPlan): string {
 
 function sent(outcome: Outcome): Result {
   return { ...outcome, unsent: false };
-}
-
-/** The node's own autocommit statement, or a statement of the transaction. */
-export async function onOneNode(
-  context: ExecutionContext,
-  node: string,
-  plan: WritePlan,
-  text: NodeText,
-  run: Run,
-): Promise<Outcome> {
-  try {
-    return await runOnNode(context, node, true, plan.statement, text, run);
-  } catch (error) {
-    // It may have been committed before the connection broke: nobody knows (row T12).
-    if (!context.transaction.active && error instanceof PgError && error.code === "08006")
-      throw pgError("08007", `${error.message}: the outcome of the statement is not known`, {
-        hint: "Check whether the changes are there before running it again.",
-      });
-    throw error;
-  }
 }

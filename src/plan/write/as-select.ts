@@ -35,9 +35,9 @@ function select(parts: Parts): SelectStmt {
 }
 
 function asTarget(node: Node): Node {
-  return "ResTarget" in node
-    ? { ResTarget: { ...(node.ResTarget.val === undefined ? {} : { val: node.ResTarget.val }) } }
-    : { ResTarget: { val: node } };
+  if (!("ResTarget" in node)) return { ResTarget: { val: node } };
+  const { val } = node.ResTarget;
+  return { ResTarget: val === undefined ? {} : { val } };
 }
 
 function returned(clause: ReturningClause | undefined): readonly Node[] {

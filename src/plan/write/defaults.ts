@@ -61,15 +61,6 @@ function isTime(fields: object): boolean {
   );
 }
 
-/** The default as a key: when it is a constant whose form is certain. */
-export function constantDefault(column: Column, context: ConstantContext): KeyValue | undefined {
-  if (!hasDefault(column)) return { from: "literal", text: null };
-  if (column.identity !== "") return undefined;
-  const [statement] = parseStatements(`SELECT ${column.defaultExpression!}`);
-  const tree = statement!.tree as { SelectStmt?: { targetList?: readonly { ResTarget?: { val?: Node } }[] } };
-  return insertedKey(tree.SelectStmt?.targetList?.[0]?.ResTarget?.val, column, context);
-}
-
 /**
  * The value that a column gets from a constant or parameter, in the form that its type reads. Unlike in a comparison, 7.5 for
  * an integer column is rounded: that is PostgreSQL's to do, so it is not known here.

@@ -1,0 +1,53 @@
+/** How a statement that writes ends: in a transaction of its own over several nodes, or as one node's own statement. */
+import { PgError, pgError } from "../../errors/pg-error.ts";
+import { refusal } from "../../errors/refusal.ts";
+import type { WritePlan } from "../../plan/write-plan.ts";
+import { runOnNode, type NodeText } from "../direct.ts";
+import type { ExecutionContext, Outcome, Run } from "../run.ts";
+
+export interface WriteOutcome extends Outcome {
+  /** The tag is still to be sent, behind the commit of the transaction if `opened`. */
+  readonly unsent: boolean;
+  /** An implicit transaction was begun for the statement: the caller commits it. */
+  readonly opened: boolean;
+}
+
+/** Begins the transaction of a statement that needs several nodes. */
+export class Opener {
+  private readonly context: ExecutionContext;
+  /** The client's own transaction, or that of a pipeline or query string, was open before. */
+  readonly wasActive: boolean;
+  opened = false;
+
+  constructor(context: ExecutionContext) {
+    this.context = context;
+    this.wasActive = context.transaction.active;
+  }
+
+  open(run: Run): void {
+    if (run.rowsMax > 0 && run.fields !== undefined) throw refusal("write-rows-limit");
+    if (this.wasActive || this.opened) return;
+    this.context.transaction.begin("implicit", "BEGIN");
+    this.opened = true;
+  }
+}
+
+/** The node's own autocommit statement, or a statement of the transaction. */
+export async function onOneNode(
+  context: ExecutionContext,
+  node: string,
+  plan: WritePlan,
+  text: NodeText,
+  run: Run,
+): Promise<Outcome> {
+  try {
+    return await runOnNode(context, node, true, plan.statement, text, run);
+  } catch (error) {
+    // It may have been committed before the connection broke: nobody knows (row T12).
+    if (!context.transaction.active && error instanceof PgError && error.code === "08006")
+      throw pgError("08007", `${error.message}: the outcome of the statement is not known`, {
+        hint: "Check whether the changes are there before running it again.",
+      });
+    throw error;
+  }
+}
