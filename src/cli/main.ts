@@ -6,6 +6,7 @@ import { registerConfig } from "./config.ts";
 import { registerDemo } from "./demo.ts";
 import { registerDestroy } from "./destroy.ts";
 import { registerDown } from "./down.ts";
+import { registerKeep } from "./keep.ts";
 import { loadDemo } from "./load-demo.ts";
 import { registerLogs } from "./logs.ts";
 import { describeFailure, printFailure } from "./output.ts";
@@ -35,6 +36,7 @@ for (const register of [
   registerPsql,
   registerDestroy,
   registerConfig,
+  registerKeep,
   registerServe,
 ]) {
   register(program);

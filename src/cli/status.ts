@@ -27,6 +27,10 @@ function show(status: ClusterStatus): void {
     print(`coordinator: process ${pid} on ${host}:${port}${accepting ? "" : ", not accepting connections"}`);
     print(`Connect:  psql ${connectionUrl({ coordinator: { ...status.coordinator, startTime: "" } })}`);
   }
+  if (status.keeper) {
+    const { pid, restarts } = status.keeper;
+    print(`keeper: process ${pid}, has started the coordinator again ${restarts} times`);
+  }
   if (status.servers.length === 0) return;
   const rows = status.servers.map((server) => [
     server.name,

@@ -12,7 +12,7 @@ import { connectionUrl } from "./connection-line.ts";
 import { print, printJson } from "./output.ts";
 import { progressLines, type ProgressLines } from "./progress-lines.ts";
 import { runCluster } from "./run-cluster.ts";
-import type { StartMessage } from "./start-messages.ts";
+import { commandArguments, type StartMessage } from "./start-messages.ts";
 
 interface UpOptions extends ConfigOptions {
   readonly foreground?: boolean;
@@ -21,17 +21,11 @@ interface UpOptions extends ConfigOptions {
 
 const quiet: ProgressLines = { ...silent, end() {} };
 
-/** A debugger's port cannot be had twice. */
-function loaderArguments(): string[] {
-  return process.execArgv.filter((argument) => !argument.startsWith("--inspect"));
-}
-
-/** Starts `serve` with the same Node, the same loader and the same options, and follows it until it serves or fails. */
+/** Starts `keep` with the same options, and follows it until its coordinator serves or fails. */
 export async function startInBackground(options: ConfigOptions, progress: ProgressLines): Promise<RunState> {
   const { logs } = prepareDataDirectory(loadFromOptions(options).config.data);
-  const program = process.argv[1] ?? "";
   const stderr = openSync(join(logs, "coordinator.stderr"), "a", 0o640);
-  const child = spawn(process.execPath, [...loaderArguments(), program, "serve", ...argumentsOf(options)], {
+  const child = spawn(process.execPath, [...commandArguments(), "keep", ...argumentsOf(options)], {
     detached: true,
     stdio: ["ignore", "ignore", stderr, "ipc"],
   });

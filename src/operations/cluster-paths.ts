@@ -18,6 +18,8 @@ export interface ClusterPaths {
   readonly run: string;
   /** Port and process ids of the running cluster. */
   readonly state: string;
+  /** The process that starts the coordinator again when it dies. */
+  readonly keeper: string;
   /** PGDATA of compute nodes, in memory. */
   readonly memory: string;
   /** The servers' sockets. Short: a socket's path is limited to about 107 bytes. */
@@ -37,6 +39,7 @@ export function clusterPaths(data: string, runUid: number): ClusterPaths {
     native: join(data, "native"),
     run: join(data, "run"),
     state: join(data, "run", "state.json"),
+    keeper: join(data, "run", "keeper.json"),
     memory: join(memoryRoot, `pleiad-${runUid}-${hash.slice(0, 16)}`),
     sockets: join("/tmp", `pleiad-${runUid}-${hash.slice(0, 8)}`),
   };

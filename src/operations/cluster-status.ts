@@ -5,6 +5,7 @@ import type { PleiadConfig } from "../config/schema.ts";
 import { clusterPaths, type ClusterPaths } from "./cluster-paths.ts";
 import { readRecord, readRunState, type RunState } from "./cluster-record.ts";
 import { lockHolder } from "./data-directory-lock.ts";
+import { runningKeeper } from "./keeper-record.ts";
 import { planInstances } from "./instance.ts";
 import { memoryUsable } from "./memory-directory.ts";
 import { findRunUser } from "./run-user.ts";
@@ -28,6 +29,8 @@ export interface ClusterStatus {
   readonly coordinator:
     | { readonly pid: number; readonly host: string; readonly port: number; readonly accepting: boolean }
     | undefined;
+  /** The process that starts the coordinator again when it dies; none after `up --foreground`. */
+  readonly keeper: { readonly pid: number; readonly restarts: number } | undefined;
   readonly startedAt: string | undefined;
   readonly servers: readonly ServerStatus[];
 }
@@ -82,7 +85,8 @@ export async function clusterStatus(config: PleiadConfig): Promise<ClusterStatus
     };
   });
   const serversRun = servers.some((server) => server.state !== "down");
-  const withoutState = holder ? "starting" : serversRun ? "orphaned" : record ? "down" : "absent";
+  const keeper = runningKeeper(paths.keeper);
+  const withoutState = holder || keeper ? "starting" : serversRun ? "orphaned" : record ? "down" : "absent";
   return {
     data: paths.data,
     state: state ? "up" : withoutState,
@@ -92,6 +96,7 @@ export async function clusterStatus(config: PleiadConfig): Promise<ClusterStatus
       port: state.coordinator.port,
       accepting: await accepts(state.coordinator.host, state.coordinator.port),
     },
+    keeper: keeper && { pid: keeper.pid, restarts: keeper.restarts },
     startedAt: state?.startedAt,
     servers,
   };

@@ -6,7 +6,8 @@ import { pathsOf } from "./cluster-status.ts";
 import { lockHolder } from "./data-directory-lock.ts";
 import { possiblePgdatas } from "./observe-data-directory.ts";
 import { OperationError } from "./operation-error.ts";
-import { isRunning } from "./process-identity.ts";
+import { runningKeeper } from "./keeper-record.ts";
+import { isRunning, type ProcessIdentity } from "./process-identity.ts";
 import type { Progress } from "./progress.ts";
 import { findServerProcesses, stopServerProcesses } from "./server-processes.ts";
 
@@ -18,24 +19,21 @@ export type StopOutcome = "stopped" | "orphans stopped" | "was not running";
 
 export async function stopCluster(config: PleiadConfig, progress: Progress): Promise<StopOutcome> {
   const paths = pathsOf(config);
+  const keeper = runningKeeper(paths.keeper);
   const holder = lockHolder(paths.lock);
-  if (holder) {
-    progress.step(`stopping the coordinator (process ${holder.pid}) and its servers`);
-    try {
-      process.kill(holder.pid, "SIGTERM");
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "EPERM") {
-        throw new OperationError(
-          `process ${holder.pid} belongs to another user`,
-          "Stop it as the user who started it.",
-        );
-      }
-    }
+  // The keeper first, so that it does not start another coordinator; it passes the signal on.
+  const processes = [keeper, holder].filter((found) => found !== undefined);
+  if (processes.length > 0) {
+    const coordinator = holder ? `the coordinator (process ${holder.pid})` : "the coordinator's keeper";
+    progress.step(`stopping ${coordinator} and its servers`);
+    for (const found of processes) signalTo(found, "SIGTERM");
     const deadline = Date.now() + orderlyStopMs;
-    while (isRunning(holder)) {
+    while (processes.some(isRunning)) {
       if (Date.now() > deadline) {
-        progress.warn(`process ${holder.pid} did not stop in ${orderlyStopMs / 1000} s and is killed`);
-        process.kill(holder.pid, "SIGKILL");
+        for (const found of processes.filter(isRunning)) {
+          progress.warn(`process ${found.pid} did not stop in ${orderlyStopMs / 1000} s and is killed`);
+          signalTo(found, "SIGKILL");
+        }
         break;
       }
       await sleep(pollMs);
@@ -48,6 +46,20 @@ export async function stopCluster(config: PleiadConfig, progress: Progress): Pro
     await stopServerProcesses(pgdatas);
   }
   rmSync(paths.state, { force: true });
-  if (holder) return "stopped";
+  rmSync(paths.keeper, { force: true });
+  if (processes.length > 0) return "stopped";
   return orphans.length > 0 ? "orphans stopped" : "was not running";
+}
+
+function signalTo({ pid }: ProcessIdentity, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EPERM") {
+      throw new OperationError(
+        `process ${pid} belongs to another user`,
+        "Stop it as the user who started it.",
+      );
+    }
+  }
 }
