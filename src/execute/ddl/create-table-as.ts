@@ -1,6 +1,7 @@
 /** CREATE TABLE AS and SELECT INTO: the catalog node makes the empty shell, the rows come by INSERT … SELECT. */
 import type { CreateTableAsStmt, IntoClause, SelectStmt } from "@pgsql/types";
 import { pgError } from "../../errors/pg-error.ts";
+import { hasWritingWith } from "../../plan/write/writing-with.ts";
 import { refusal } from "../../errors/refusal.ts";
 import { endOfName } from "../../plan/ddl/table-head.ts";
 import { quoteQualified } from "../../sql/quote.ts";
@@ -19,6 +20,8 @@ export async function createTableAs(ddl: DdlStatement): Promise<string> {
   if (into.tableSpaceName !== undefined) throw refusal("tablespace");
   if (tree.CreateTableAsStmt?.query !== undefined && "ExecuteStmt" in tree.CreateTableAsStmt.query)
     throw refusal("create-as-execute");
+  if (hasWritingWith(tree.CreateTableAsStmt?.query ?? ddl.statement.tree))
+    throw refusal("writing-with-in-read");
   const { shell, query } =
     tree.CreateTableAsStmt === undefined ? fromSelectInto(ddl, into) : fromCreateAs(ddl, into);
   const tag = await ddl.onCatalog(shell);

@@ -12,6 +12,7 @@ import { Preface, type ExecutionContext, type Outcome, type Run } from "../../ex
 import { runOnCatalog } from "../../execute/run-on-catalog.ts";
 import { runRead } from "../../execute/run-read.ts";
 import { CapturedOutput, TaglessOutput } from "../../execute/write/captured-output.ts";
+import { runForText } from "../../execute/write/share.ts";
 import { runWrite } from "../../execute/write/run-write.ts";
 import { transactionTimeSplices } from "../../execute/write/time-splices.ts";
 import type { CatalogPlan, ReadPlan } from "../../plan/plan.ts";
@@ -184,8 +185,10 @@ async function runPlan(
   session: Session,
   context: ExecutionContext,
   plan: ReadPlan | WritePlan | CatalogPlan | undefined,
-  run: Run,
+  whole: Run,
 ): Promise<string | undefined> {
+  // A part does not use all of the statement's parameters.
+  const run = plan === undefined ? whole : runForText(whole, plan.statement.text);
   if (plan?.kind === "read") return (await runRead(context, plan, run)).tag;
   if (plan?.kind === "write") return (await runWrite(context, plan, run)).tag;
   if (plan?.kind !== "catalog") throw refusal("statement-kind");
@@ -232,6 +235,7 @@ async function runEarlyMain(
     ...times.filter((t) => !text.splices.some((s) => s.start <= t.start && t.end <= s.end)),
   ];
   const sql = applySplices(plan.statement.text, splices);
-  return (await runOnWorkplace(context, workplace, plan.statement, { sql, key: undefined, splices }, run))
+  const own = runForText(run, plan.statement.text);
+  return (await runOnWorkplace(context, workplace, plan.statement, { sql, key: undefined, splices }, own))
     .tag;
 }
