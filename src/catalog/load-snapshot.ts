@@ -138,6 +138,7 @@ function toRoutine(raw: RawRoutine): Routine {
     volatility: VOLATILITIES[raw.volatility] ?? "volatile",
     securityDefiner: raw.securityDefiner,
     returnsSet: raw.returnsSet,
+    usesRowType: raw.usesRowType,
     body: raw.body ?? undefined,
     searchPath: raw.searchPath === null ? undefined : readSearchPath(raw.searchPath),
     extension: raw.extension ?? undefined,

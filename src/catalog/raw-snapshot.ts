@@ -61,6 +61,7 @@ export interface RawRoutine {
   language: string;
   volatility: string;
   securityDefiner: boolean;
+  usesRowType: boolean;
   returnsSet: boolean;
   body: string | null;
   searchPath: string | null;

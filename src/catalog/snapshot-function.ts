@@ -90,6 +90,11 @@ const ROUTINES = `
   SELECT json_agg(json_build_object(
     'oid', p.oid::int8, 'schema', n.nspname, 'name', p.proname, 'kind', p.prokind, 'language', l.lanname, 'volatility', p.provolatile,
     'securityDefiner', p.prosecdef, 'returnsSet', p.proretset,
+    'usesRowType', EXISTS (
+      SELECT FROM unnest(p.proargtypes::oid[] || COALESCE(p.proallargtypes, '{}') || p.prorettype) u (oid)
+        JOIN pg_type t ON t.oid = u.oid LEFT JOIN pg_type e ON e.oid = t.typelem
+        JOIN pg_class c ON c.oid = COALESCE(NULLIF(t.typrelid, 0), e.typrelid)
+      WHERE c.relkind <> 'c'),
     'body', CASE WHEN p.prosqlbody IS NOT NULL THEN pg_get_function_sqlbody(p.oid)
                  WHEN l.lanname IN ('c', 'internal') OR p.prokind = 'a' THEN NULL ELSE p.prosrc END,
     'searchPath', (SELECT substr(s, length('search_path=') + 1) FROM unnest(p.proconfig) s WHERE s LIKE 'search_path=%'),

@@ -131,6 +131,8 @@ export interface Routine {
   readonly volatility: "immutable" | "stable" | "volatile";
   readonly securityDefiner: boolean;
   readonly returnsSet: boolean;
+  /** An argument or its result is of a table's or view's row type: compute nodes do not have it. */
+  readonly usesRowType: boolean;
   /** pg_proc.prosrc, or the SQL-standard body as pg_get_functiondef prints it; undefined where the language hides it (C, internal). */
   readonly body: string | undefined;
   /** proconfig has a search_path: names in the body resolve by it. */

@@ -3,7 +3,9 @@
  * every table and column of the statement, by explaining it over the shells under the client's role. Nothing is executed.
  */
 import type { ReadPlan } from "../plan/plan.ts";
-import { PgError } from "../errors/pg-error.ts";
+import type { Relation } from "../catalog/snapshot.ts";
+import { PgError, pgError } from "../errors/pg-error.ts";
+import { refusal } from "../errors/refusal.ts";
 import { parseErrorFields } from "../protocol/error-response.ts";
 import { bindWithTail, execute, parse, sync, textBindTail } from "../protocol/frontend-messages.ts";
 import { Backend } from "../protocol/message-types.ts";
@@ -26,11 +28,29 @@ export async function checkPrivileges(context: ExecutionContext, plan: ReadPlan,
     if (lease.preludeError !== undefined) throw lease.preludeError;
     if (error !== undefined)
       throw clientError(error, plan.statement, [{ start: 0, end: 0, text: "EXPLAIN " }]);
+    await requireReadable(lease.connection, plan.readByFunctions);
   } finally {
     lease.release();
   }
   if (keys === undefined) permitted.set(plan, (keys = new Set()));
   keys.add(key);
+}
+
+/** Tables that function bodies name are not looked at by EXPLAIN: the client must be allowed to read all of each. */
+export async function requireReadable(
+  connection: BackendConnection,
+  relations: readonly Relation[],
+): Promise<void> {
+  if (relations.length === 0) return;
+  const oids = relations.map(({ oid }) => oid).join(", ");
+  const [row] = await connection.query(
+    `SELECT oid, pg_catalog.has_any_column_privilege(oid, 'SELECT') FROM pg_catalog.unnest(ARRAY[${oids}]::pg_catalog.oid[]) AS t (oid)
+     WHERE NOT pg_catalog.has_table_privilege(oid, 'SELECT') LIMIT 1`,
+  );
+  if (row === undefined) return;
+  const { name } = relations.find(({ oid }) => String(oid) === row[0])!;
+  if (row[1] === "t") throw refusal("function-reads-some-columns", `Table "${name}".`);
+  throw pgError("42501", `permission denied for table ${name}`);
 }
 
 function explain(

@@ -27,6 +27,8 @@ export interface GeneralRequest {
   /** Tables that functions read: shipped whole, under their own names. */
   readonly readByFunctions: ReadonlySet<Relation>;
   readonly locks: ReadonlyMap<Relation, RowLock>;
+  /** Functions are called that compute nodes do not have. */
+  readonly rowTypes: boolean;
 }
 
 export function planGeneral(tree: QueryTree, request: GeneralRequest): GeneralPlan | PgError {
@@ -42,14 +44,37 @@ export function planGeneral(tree: QueryTree, request: GeneralRequest): GeneralPl
       return refusal("inherits", `Table "${occurrence.relation.name}".`);
     }
   }
-  const target = needsRowTypes(relations, request.snapshot) ? "catalog" : request.target;
-  if (target === "catalog" && request.readByFunctions.size > 0) return refusal("function-reads-many-nodes");
+  const onCatalog = request.target === "catalog" || needsRowTypes(relations, request.snapshot);
+  // There a table that stands in for another would be found by what looks into the catalogs.
+  if (onCatalog && request.readByFunctions.size > 0) return refusal("function-reads-many-nodes");
+  const target = onCatalog || request.rowTypes ? "catalog" : "compute";
   const temporaryNames = chooseNames(tree, relations, request.readByFunctions, target);
   const tables = [...relations].map((relation) =>
     shippedTable(tree, relation, temporaryNames.get(relation)!, request),
   );
   const splices = textSplices(tree, tree.unit, temporaryNames);
   return { target, tables, splices, correlated: isCorrelated(tree) };
+}
+
+/** The tables that a DO block or procedure reads, whole and under their own names. */
+export function planWorkplace(
+  relations: ReadonlySet<Relation>,
+  rowTypes: boolean,
+  snapshot: Snapshot,
+): GeneralPlan {
+  for (const relation of relations)
+    if (relation.rowSecurity) throw refusal("row-security-many-nodes", `Table "${relation.name}".`);
+  if (needsRowTypes(relations, snapshot)) throw refusal("function-reads-many-nodes");
+  const tables = [...relations].map((relation): ShippedTable => ({
+    relation,
+    columns: relation.columns,
+    temporaryName: relation.name,
+    filter: undefined,
+    shards: { kind: "all" },
+    primaryKey: undefined,
+    lock: undefined,
+  }));
+  return { target: rowTypes ? "catalog" : "compute", tables, splices: [], correlated: true };
 }
 
 /** Row types of tables exist only where the tables do, which is the catalog node among the possible targets. */

@@ -23,6 +23,8 @@ export interface OpenedFunctions {
   readonly notMovable: PgError | undefined;
   /** Some routine of the user's own may be called. */
   readonly called: boolean;
+  /** Some called function takes or gives rows of a table's type: it exists only where the tables do. */
+  readonly rowTypes: boolean;
   /** Some called function looks into catalogs or uses sequences. */
   readonly readsCatalogs: boolean;
   readonly writesCatalogs: boolean;
@@ -53,6 +55,19 @@ export function openFunctions(tree: QueryTree, context: CallContext): OpenedFunc
   return opener.result();
 }
 
+/** The same for the body of a DO block, or for a CALL of these routines with arguments that call others. */
+export function openBlock(body: string, context: CallContext): OpenedFunctions {
+  const opener = new Opener(context);
+  opener.take(openBody(body, context), context.searchPath, "The DO block.");
+  return opener.result();
+}
+
+export function openCall(calls: readonly (readonly string[])[], context: CallContext): OpenedFunctions {
+  const opener = new Opener(context);
+  for (const call of calls) opener.call(call);
+  return opener.result();
+}
+
 const systemSchemas = new Set(["pg_catalog", "information_schema", "pleiad"]);
 
 const opened = new WeakMap<Snapshot, Map<string, OpenedBody>>();
@@ -62,6 +77,7 @@ class Opener {
   private readonly seen = new Set<number>();
   private readonly reads = new Set<Relation>();
   private notMovable: PgError | undefined;
+  private rowTypes = false;
   private readsCatalogs = false;
   private writesCatalogs = false;
   private readonly settingCalls: SettingCall[] = [];
@@ -77,6 +93,7 @@ class Opener {
       reads,
       notMovable,
       called: this.seen.size > 0,
+      rowTypes: this.rowTypes,
       readsCatalogs,
       writesCatalogs,
       settingCalls,
@@ -114,6 +131,7 @@ class Opener {
       if (routine.extension === undefined) this.all();
       return;
     }
+    this.rowTypes ||= routine.usesRowType;
     if (routine.language === "c" || routine.language === "internal") return;
     const name = `Function "${routine.schema}.${routine.name}".`;
     if (routine.body === undefined || (routine.language !== "sql" && routine.language !== "plpgsql")) {
@@ -121,13 +139,20 @@ class Opener {
     }
     const searchPath = routine.searchPath ?? this.context.searchPath;
     const body = this.body(routine, routine.body, searchPath);
+    if (body.reads.length > 0 && routine.securityDefiner)
+      this.notMovable ??= refusal("function-reads-many-nodes", name);
+    this.take(body, searchPath, name);
+  }
+
+  /** What a body does is done by who calls it. */
+  take(body: OpenedBody, searchPath: readonly string[], name: string): void {
     if (body.dynamic) throw refusal("function-not-opened", name);
     if (body.writes) throw refusal("function-writes", name);
     // Views exist on the catalog node only, over its shells.
     if (body.readsView) throw refusal("function-reads-many-nodes", name);
     for (const relation of body.reads) this.reads.add(relation);
-    const bound = body.reads.length > 0 && (body.readsQualified || routine.securityDefiner);
-    if (bound) this.notMovable ??= refusal("function-reads-many-nodes", name);
+    if (body.reads.length > 0 && body.readsQualified)
+      this.notMovable ??= refusal("function-reads-many-nodes", name);
     this.readsCatalogs ||= body.readsCatalogs;
     this.writesCatalogs ||= body.writesCatalogs;
     this.settingCalls.push(...body.settingCalls);

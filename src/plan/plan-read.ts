@@ -71,6 +71,7 @@ function plan(statement: ParsedStatement, context: PlanContext): ReadPlan | Cata
       relevantRows,
       readByFunctions: functions.reads,
       locks,
+      rowTypes: functions.rowTypes,
     });
   if (systemColumns !== undefined && !direct) throw systemColumns;
   if (!direct && general instanceof PgError) throw general;
@@ -88,6 +89,7 @@ function plan(statement: ParsedStatement, context: PlanContext): ReadPlan | Cata
     general,
     transactionTimes: transactionTimes(tree),
     locks: lockKind(locks),
+    readByFunctions: [...functions.reads],
     writes: false,
     cost: { pointRead: direct && isPointRead(tree, relevantRows, context) },
   };

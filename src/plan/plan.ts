@@ -43,6 +43,8 @@ export interface ReadPlan {
   readonly transactionTimes: readonly TransactionTime[];
   /** It locks rows; of replicated tables they are locked on the first data node, where all who lock or change them meet. */
   readonly locks: "no" | "rows" | "replicated rows";
+  /** Tables that called functions read. */
+  readonly readByFunctions: readonly Relation[];
   /** True when what it calls may write (a volatile function of the user's): the node has a say in the commit. */
   readonly writes: boolean;
   readonly cost: PlanCost;

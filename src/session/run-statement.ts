@@ -7,6 +7,7 @@ import { refusal } from "../errors/refusal.ts";
 import type { PlannedStatement } from "./planned-statement.ts";
 import type { Session } from "./session.ts";
 import { withCatalogState } from "./statements/catalog-state.ts";
+import { runCall, runDo } from "./statements/block.ts";
 import { runCopy } from "./statements/copy.ts";
 import { runClose, runDeclare, runFetch } from "./statements/cursor.ts";
 import { isDefinition, runDefinition } from "./statements/ddl.ts";
@@ -42,6 +43,8 @@ const HANDLERS: ReadonlyMap<string, StatementHandler> = new Map<string, Statemen
   ["NotifyStmt", runNotify],
   ["UnlistenStmt", runUnlisten],
   ["LockStmt", runLock],
+  ["DoStmt", runDo],
+  ["CallStmt", runCall],
 ]);
 
 export async function runStatement(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {

@@ -55,6 +55,7 @@ export async function runOnCatalogOnly(ddl: DdlStatement): Promise<string> {
 
 export async function createView(ddl: DdlStatement): Promise<string> {
   const { ViewStmt: view } = ddl.statement.tree as { ViewStmt: ViewStmt };
+  if (checksWrites(view)) throw refusal("view-check-option");
   if (view.view?.relpersistence === "t" || view.view?.schemaname === "pg_temp")
     throw refusal("temporary-object", `View "${view.view.relname}".`);
   return runOnCatalogOnly(ddl);
@@ -174,4 +175,10 @@ function refuseTemporaryName(tree: Node): void {
       (name) => name?.relpersistence === "t" || name?.schemaname === "pg_temp",
     );
   if (temporary) throw refusal("temporary-object");
+}
+
+/** WITH CHECK OPTION, or the option check_option in WITH (…). */
+function checksWrites({ withCheckOption, options }: ViewStmt): boolean {
+  if (withCheckOption !== undefined && withCheckOption !== "NO_CHECK_OPTION") return true;
+  return (options ?? []).some((option) => "DefElem" in option && option.DefElem.defname === "check_option");
 }

@@ -122,6 +122,7 @@ export function routine(name: string, body: string | undefined, more: Partial<Ro
     language: "sql",
     volatility: "stable",
     securityDefiner: false,
+    usesRowType: false,
     returnsSet: false,
     body,
     searchPath: undefined,

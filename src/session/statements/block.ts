@@ -1,0 +1,61 @@
+/** DO and CALL: PostgreSQL runs the body, on the catalog node or over tables that were brought to a workplace (plan/plan-block.ts). */
+import type { CallStmt, DoStmt } from "@pgsql/types";
+import { requireReadable } from "../../execute/check-privileges.ts";
+import { closeWorkplace, openWorkplace, runOnWorkplace } from "../../execute/general.ts";
+import { runOnCatalog } from "../../execute/run-on-catalog.ts";
+import { Preface, type Outcome, type Run } from "../../execute/run.ts";
+import { planCall, planDo, type BlockPlan } from "../../plan/plan-block.ts";
+import { rowDescription } from "../../protocol/backend-messages.ts";
+import { describeText } from "../describe-statement.ts";
+import type { PlannedStatement } from "../planned-statement.ts";
+import type { Session } from "../session.ts";
+import { listenOn } from "./notify.ts";
+import { followingSettings } from "./set-config.ts";
+
+export async function runDo(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {
+  const { DoStmt } = planned.statement.tree as { DoStmt: DoStmt };
+  return runBlock(session, planned, planDo(DoStmt, await session.planContext([])), run);
+}
+
+/** A procedure with output parameters returns a row. */
+export async function runCall(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {
+  const { CallStmt } = planned.statement.tree as { CallStmt: CallStmt };
+  const description =
+    planned.description ?? (await describeText(session.transaction, planned.statement.text, []));
+  const plan = planCall(CallStmt, await session.planContext(description.parameterTypes));
+  if (run.bind !== undefined || description.fields === undefined)
+    return runBlock(session, planned, plan, run);
+  const preface = new Preface(rowDescription(description.fields, []));
+  return runBlock(session, planned, plan, { ...run, preface });
+}
+
+async function runBlock(
+  session: Session,
+  { statement }: PlannedStatement,
+  { functions, workplace }: BlockPlan,
+  run: Run,
+): Promise<Outcome> {
+  const { context, transaction } = session;
+  if (workplace === undefined) {
+    const writes = functions.writesCatalogs;
+    // The last values of sequences are the session's.
+    if (writes) listenOn(session, await transaction.pin("catalog"));
+    return followingSettings(session, functions.settingCalls, run, () =>
+      runOnCatalog(context, statement, writes, run),
+    );
+  }
+  const asked = await transaction.leaseToAsk();
+  try {
+    await requireReadable(asked.connection, [...functions.reads]);
+  } finally {
+    asked.release();
+  }
+  const lease = await openWorkplace(context, workplace, run);
+  try {
+    const text = { sql: statement.text, key: undefined, splices: [] };
+    const { tag } = await runOnWorkplace(context, lease, statement, text, run);
+    return { tag };
+  } finally {
+    await closeWorkplace(lease);
+  }
+}
