@@ -6,6 +6,7 @@ import { nodeName } from "./ids.ts";
 import type { Query } from "./query.ts";
 import type { RawColumn, RawRelation, RawRoutine, RawSnapshot } from "./raw-snapshot.ts";
 import { readDistributions } from "./read-distribution.ts";
+import { TEMPORARY_RELATIONS_SQL } from "./snapshot-function.ts";
 import {
   relationKey,
   type Column,
@@ -43,6 +44,36 @@ export async function loadSnapshot(query: Query, database: string): Promise<Snap
   const rows = await query("SELECT pleiad.snapshot()");
   return build(database, JSON.parse(rows[0]![0]!) as RawSnapshot);
 }
+
+/** The temporary relations of a session: `query` runs over its own connection to the catalog node, in the transaction that is open there or not. */
+export async function loadTemporaries(
+  query: Query,
+  inTransaction: boolean,
+  { userTypes }: Snapshot,
+): Promise<TemporaryRelations> {
+  const [begin, end] = inTransaction
+    ? [`SAVEPOINT ${SAVEPOINT}`, `ROLLBACK TO SAVEPOINT ${SAVEPOINT}; RELEASE SAVEPOINT ${SAVEPOINT}`]
+    : ["BEGIN", "ROLLBACK"];
+  const rows = await query(`${begin}; ${TEMPORARY_RELATIONS_SQL}; ${end}`);
+  const [relations, indexes] = rows
+    .find((row) => row.length === 2)!
+    .map((value) => JSON.parse(value ?? "[]") as unknown);
+  return {
+    relations: (relations as RawRelation[]).map((one) =>
+      toRelation(one, one.relkind === "r" || one.relkind === "p" ? ON_CATALOG : undefined, userTypes),
+    ),
+    indexes: indexes as string[],
+  };
+}
+
+export interface TemporaryRelations {
+  readonly relations: readonly Relation[];
+  readonly indexes: readonly string[];
+}
+
+const SAVEPOINT = "pleiad_temporaries";
+/** The rows of a session's temporary tables lie where their definitions are. */
+const ON_CATALOG: Distribution = { kind: "single", node: nodeName("catalog") };
 
 /** The version that the catalog has now. */
 export async function currentVersion(query: Query): Promise<number> {

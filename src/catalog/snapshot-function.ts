@@ -59,10 +59,11 @@ const INDEXES = `
   FROM relation c JOIN pg_index i ON i.indrelid = c.oid JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_am am ON am.oid = x.relam
   GROUP BY i.indrelid`;
 
-const RELATIONS = `
+/** `schema`: SQL for the name by which the relations of these schemas are qualified. */
+const relationsSql = (schemas: string, schema: string): string => `
   WITH relation AS MATERIALIZED (
-    SELECT c.*, n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE ${USER_SCHEMA} AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 'c')
+    SELECT c.*, ${schema} AS nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE ${schemas} AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 'c')
   ), db AS MATERIALIZED (
     SELECT datlocprovider = 'b' OR (datlocprovider = 'c' AND datcollate IN ('C', 'POSIX')) AS byte_order
     FROM pg_database WHERE datname = current_database()
@@ -111,8 +112,19 @@ CREATE OR REPLACE FUNCTION pleiad.snapshot() RETURNS json LANGUAGE sql STABLE
 AS $body$
 SELECT json_build_object(${METADATA},
   'types', (${TYPES}),
-  'relations', (${RELATIONS}),
+  'relations', (${relationsSql(USER_SCHEMA, "n.nspname")}),
   'routines', (${ROUTINES}))
 $body$;
 COMMENT ON FUNCTION pleiad.snapshot() IS 'The catalog of this database as Pleiad plans with it.';
 `;
+
+/**
+ * The same of the temporary relations of the session that runs it, in a transaction: a JSON list, and one of the names of their
+ * indexes. What it sets is to be undone by rolling back.
+ */
+export const TEMPORARY_RELATIONS_SQL = `
+SET LOCAL search_path = ''; SET LOCAL standard_conforming_strings = on; SET LOCAL "DateStyle" = 'ISO, MDY';
+SET LOCAL "IntervalStyle" = 'postgres'; SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'; SET LOCAL jit = off;
+SET LOCAL quote_all_identifiers = off;
+SELECT (${relationsSql("n.oid = pg_my_temp_schema()", "'pg_temp'::name")}),
+  (SELECT json_agg(relname) FROM pg_class WHERE relnamespace = pg_my_temp_schema() AND relkind IN ('i', 'I'))`;

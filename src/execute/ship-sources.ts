@@ -62,7 +62,8 @@ export class ShipSources {
 
   private async connect(node: string, need: Need): Promise<Source> {
     const { transaction, pools, internalRole } = this.context;
-    if (transaction.active) {
+    // Temporary tables are on the session's own connection, and only this session changes them: they need no snapshot.
+    if (transaction.active || node === "catalog") {
       const lease = await transaction.lease(node, false);
       return { connection: lease.connection, own: false, lease };
     }
@@ -92,7 +93,8 @@ export class ShipSources {
   /** Ends the snapshots and gives the connections back. */
   async close(): Promise<void> {
     await Promise.all(
-      [...this.sources.values()].map(async ({ connection, own }) => {
+      [...this.sources.values()].map(async ({ connection, own, lease }) => {
+        lease?.release();
         if (!own) return;
         this.context.running.delete(connection);
         if (connection.status !== 0x49) await connection.query("COMMIT");
@@ -104,7 +106,8 @@ export class ShipSources {
 
   /** After an error: whatever still runs is dropped with its connection. */
   abandon(): void {
-    for (const { connection, own } of this.sources.values()) {
+    for (const { connection, own, lease } of this.sources.values()) {
+      lease?.release();
       this.context.running.delete(connection);
       if (!own) continue;
       if (connection.depth > 0 || connection.status !== 0x49) connection.destroy("the statement failed");

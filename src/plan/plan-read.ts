@@ -21,6 +21,7 @@ import { findRelevantRows, type RelevantRows } from "./relevant-rows.ts";
 import { rowLocks, type RowLock } from "./row-locks.ts";
 import { shardFilter, union } from "./shard-filter.ts";
 import { checkSystemColumns } from "./system-columns.ts";
+import { temporaryReads } from "./temporary.ts";
 import { transactionTimes } from "./transaction-times.ts";
 import { callingBlocks, containsCall, isNoticedCall, routinesNamed, type CallContext } from "./volatility.ts";
 
@@ -52,6 +53,9 @@ function plan(statement: ParsedStatement, context: PlanContext): ReadPlan | Cata
   if (!readsTables) {
     return { kind: "catalog", statement, writes: catalog.writes, settingCalls: catalog.settingCalls };
   }
+  const temporary = temporaryReads(statement.text, tree, functions, catalog, context.snapshot);
+  if (temporary === "all")
+    return { kind: "catalog", statement, writes: catalog.writes, settingCalls: catalog.settingCalls };
   if (catalog.settingCalls.length > 0) throw refusal("set-config-beside-tables");
   if (catalog.connectionFunction !== undefined) {
     throw refusal("connection-function", `Function ${catalog.connectionFunction}.`);
@@ -60,7 +64,8 @@ function plan(statement: ParsedStatement, context: PlanContext): ReadPlan | Cata
   const uses = tableUses(tree, relevantRows, functions.reads);
   const systemColumns = checkSystemColumns(tree, uses, context.snapshot);
   const locks = rowLocks(tree);
-  const direct = !catalog.needed && directSplices(tree, context.snapshot) !== undefined;
+  const direct =
+    !catalog.needed && temporary === "none" && directSplices(tree, context.snapshot) !== undefined;
   const general =
     systemColumns ??
     functions.notMovable ??

@@ -15,6 +15,7 @@ import type { Description, PlannedStatement } from "./planned-statement.ts";
 import type { Session } from "./session.ts";
 import { withSessionViews } from "./session-views.ts";
 import { describeFetch } from "./cursors.ts";
+import { planTemporaryWrite } from "../plan/write/plan-temporary.ts";
 import { planWrite } from "../plan/write/plan-write.ts";
 import { sourceToDescribe } from "../plan/write/source-width.ts";
 
@@ -55,7 +56,10 @@ export async function planQueryString(
   parameterTypes: readonly number[],
   extended: boolean,
 ): Promise<readonly PlannedStatement[]> {
-  const cacheable = text.length <= CACHED_TEXT_BYTES_MAX && !session.transaction.changedCatalog;
+  const cacheable =
+    text.length <= CACHED_TEXT_BYTES_MAX &&
+    !session.transaction.changedCatalog &&
+    !session.temporaries.active;
   const key = cacheable
     ? `${extended ? "x" : "q"}${await circumstances(session, parameterTypes)}\0${text.toString("latin1")}`
     : "";
@@ -128,10 +132,13 @@ async function planWriting(
 ): Promise<Pick<PlannedStatement, "plan" | "description">> {
   const description = await describe(session, statement, parameterTypes);
   if (callsSetConfig(statement.tree)) throw refusal("set-config-beside-tables");
+  const context = await session.planContext(description.parameterTypes);
+  const temporary = session.temporaries.active ? planTemporaryWrite(statement, context) : undefined;
+  if (temporary !== undefined) return { plan: temporary, description };
   const source = sourceToDescribe(statement);
   const columns =
     source && (await describeText(session.transaction, source, description.parameterTypes)).fields;
-  const plan = planWrite(statement, await session.planContext(description.parameterTypes), columns?.length);
+  const plan = planWrite(statement, context, columns?.length);
   return { plan, description };
 }
 

@@ -1,6 +1,6 @@
 /**
- * Names of temporary objects whose creation was refused. A script that goes on after that error means its temporary object
- * by the name, never the table of the same name: every later statement of the session with the name in it is refused too.
+ * Names of temporary objects that the session should have but has not: their creation was refused, or they were lost with
+ * their connection. A script that goes on after that error means its temporary object by the name, never the table of the same name: every later statement of the session with the name in it is refused too.
  */
 import type { Node } from "@pgsql/types";
 import { PgError } from "../errors/pg-error.ts";
@@ -25,6 +25,11 @@ export class RefusedTemporaries {
     if (created !== undefined && error instanceof PgError && error.code === "0A000") this.names.add(created);
   }
 
+  /** A temporary object that was lost with its connection. */
+  add(name: string): void {
+    this.names.add(name);
+  }
+
   /** Throws when the statement names one of them. */
   check(tree: Node): void {
     if (this.names.size === 0 || createdTemporary(tree) !== undefined) return;
@@ -42,7 +47,7 @@ export class RefusedTemporaries {
   }
 
   private refuse(name: string): void {
-    if (this.names.has(name)) throw refusal("temporary-object", `"${name}" was not created.`);
+    if (this.names.has(name)) throw refusal("temporary-object", `"${name}" was not created, or is lost.`);
   }
 
   /** DISCARD TEMP, DISCARD ALL. */

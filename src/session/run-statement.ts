@@ -20,6 +20,7 @@ import { followingSettings } from "./statements/set-config.ts";
 import { runSet } from "./statements/set.ts";
 import { runTransactionStatement } from "./statements/transaction.ts";
 import { runDiscard } from "./statements/discard.ts";
+import { concernsTemporaries, runTemporaryDefinition } from "./statements/temporary.ts";
 import { runShow } from "./statements/show.ts";
 import { runWriting } from "./statements/write.ts";
 
@@ -75,7 +76,18 @@ async function dispatch(session: Session, planned: PlannedStatement, run: Run): 
       withCatalogState(session, plan, (writes) => runOnCatalog(session.context, plan.statement, writes, run)),
     );
   }
-  const handler = HANDLERS.get(planned.tag) ?? (isDefinition(planned) ? runDefinition : undefined);
+  const handler = HANDLERS.get(planned.tag) ?? (await definitionHandler(session, planned));
   if (handler === undefined) throw refusal("statement-kind", `The statement is a ${planned.tag}.`);
   return handler(session, planned, run);
+}
+
+async function definitionHandler(
+  session: Session,
+  planned: PlannedStatement,
+): Promise<StatementHandler | undefined> {
+  if (!isDefinition(planned)) return undefined;
+  if (await concernsTemporaries(session, planned)) return runTemporaryDefinition;
+  // What is dropped with CASCADE may be a temporary object.
+  if (session.temporaries.active) session.temporaries.noteChange();
+  return runDefinition;
 }

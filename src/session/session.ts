@@ -10,6 +10,7 @@ import { loadSnapshot } from "../catalog/load-snapshot.ts";
 import { ClientOutput } from "../execute/client-output.ts";
 import { Preface, type ExecutionContext, type Outcome, type Run } from "../execute/run.ts";
 import type { PlanContext } from "../plan/plan-read.ts";
+import { TEMPORARY_SCHEMA } from "../plan/temporary.ts";
 import { emptyQueryResponse, readyForQuery, rowDescription } from "../protocol/backend-messages.ts";
 import { errorResponse } from "../protocol/error-response.ts";
 import { SessionTransaction } from "../transaction/session-transaction.ts";
@@ -27,6 +28,7 @@ import type { PlannedStatement } from "./planned-statement.ts";
 import { ReportedParameters } from "./reported-parameters.ts";
 import { RefusedTemporaries } from "./refused-temporaries.ts";
 import { runStatement } from "./run-statement.ts";
+import { Temporaries } from "./temporaries.ts";
 import { Frontend } from "../protocol/message-types.ts";
 import type { PreparedStatement } from "./prepared-statement.ts";
 
@@ -62,6 +64,7 @@ export class Session {
   readonly prepared = new Map<string, PreparedStatement>();
   readonly cursors: Cursors;
   readonly refusedTemporaries = new RefusedTemporaries();
+  readonly temporaries: Temporaries;
   private readonly extended: ExtendedQuery;
   /** Snapshot in use by the current statement. */
   private currentSnapshot: Snapshot | undefined;
@@ -86,6 +89,7 @@ export class Session {
       this.startupSettings,
     );
     this.cursors = new Cursors(this.transaction);
+    this.temporaries = new Temporaries(this.transaction, this.refusedTemporaries);
     this.catalog = host.catalogs.of(client.database);
     this.context = {
       pools: host.pools,
@@ -135,15 +139,19 @@ export class Session {
 
   /** The catalog for the next statement: the newest, or the transaction's own after its DDL. */
   async loadSnapshot(): Promise<Snapshot> {
-    if (!this.transaction.changedCatalog) {
-      const snapshot = this.catalog.snapshot();
-      this.currentSnapshot = snapshot instanceof Promise ? await snapshot : snapshot;
-    } else if (this.transactionSnapshot === undefined) {
+    let snapshot = await this.permanentSnapshot();
+    if (this.temporaries.active) snapshot = await this.temporaries.over(snapshot);
+    this.currentSnapshot = snapshot;
+    return snapshot;
+  }
+
+  private async permanentSnapshot(): Promise<Snapshot> {
+    if (!this.transaction.changedCatalog) return this.catalog.snapshot();
+    if (this.transactionSnapshot === undefined) {
       const lease = await this.transaction.lease("catalog", true);
       this.transactionSnapshot = await loadSnapshot(catalogQuery(lease.connection), this.client.database);
-      this.currentSnapshot = this.transactionSnapshot;
     }
-    return this.snapshot();
+    return this.transactionSnapshot;
   }
 
   private transactionSnapshot: Snapshot | undefined;
@@ -160,7 +168,7 @@ export class Session {
     this.catalog.invalidate();
   }
 
-  /** Existing schemas of the search path, without pg_catalog and temporary ones. */
+  /** Existing schemas of the search path, without pg_catalog; pg_temp only where the session has temporary objects. */
   async searchPath(): Promise<readonly string[]> {
     const settings = this.transaction.settings.key;
     const snapshot = await this.loadSnapshot();
@@ -171,7 +179,10 @@ export class Session {
     const lease = await transaction.leaseToAsk();
     try {
       const rows = await lease.connection.query("SELECT unnest(current_schemas(false))");
-      const schemas = rows.map((row) => row[0]!);
+      const written = rows.map((row) => row[0]!.replace(/^pg_temp_\d+$/, TEMPORARY_SCHEMA));
+      // It is searched first unless the path says where.
+      const implied = this.temporaries.active && !written.includes(TEMPORARY_SCHEMA);
+      const schemas = implied ? [TEMPORARY_SCHEMA, ...written] : written;
       this.resolvedPath = { settings, snapshot, schemas };
       return schemas;
     } finally {
@@ -209,7 +220,8 @@ export class Session {
       else if (planned.length === 1) {
         const fresh = planned[0]!;
         await this.runSimple(fresh);
-        if (this.transaction.kind === "none") await hotStatements(this.catalog)?.learn(this, text, fresh);
+        if (this.transaction.kind === "none" && !this.temporaries.active)
+          await hotStatements(this.catalog)?.learn(this, text, fresh);
       } else await this.runSeveral(planned);
     } catch (error) {
       await this.fail(error);
@@ -219,7 +231,7 @@ export class Session {
 
   /** True: the statement was one of the hot ones and is answered. */
   private async runHot(text: Buffer): Promise<boolean> {
-    if (!this.refusedTemporaries.isEmpty) return false;
+    if (this.temporaries.active || !this.refusedTemporaries.isEmpty) return false;
     const hot = hotStatements(this.catalog)?.find(this.hotCircumstances(), text);
     if (hot === undefined) return false;
     this.currentSnapshot = hot.planned.snapshot;
@@ -273,6 +285,7 @@ export class Session {
       await this.transaction.commit();
     } finally {
       if (changed) this.catalogCommitted();
+      this.temporaries.transactionEnded();
       if (settings !== this.transaction.settings) await this.reported.sendChanged();
     }
   }
@@ -281,6 +294,7 @@ export class Session {
     const settings = this.transaction.settings;
     this.transactionSnapshot = undefined;
     await this.transaction.rollback();
+    this.temporaries.transactionEnded();
     if (settings !== this.transaction.settings) await this.reported.sendChanged();
   }
 

@@ -19,7 +19,7 @@ export class PinnedConnections {
     if (connection === undefined || !connection.closed) return connection;
     this.byNode.delete(node);
     throw pgError("08006", `the connection to node "${node}" that belonged to this session was lost`, {
-      detail: "Its advisory locks, its LISTEN and the last values of sequences went with it.",
+      detail: "Its temporary tables, advisory locks, LISTEN and the last values of sequences went with it.",
     });
   }
 

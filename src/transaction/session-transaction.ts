@@ -5,6 +5,7 @@
 import type { BackendConnection } from "../backend/backend-connection.ts";
 import type { Pools } from "../backend/pool.ts";
 import { PgError, pgError } from "../errors/pg-error.ts";
+import { refusal } from "../errors/refusal.ts";
 import { Status, type TransactionStatus } from "../protocol/message-types.ts";
 import { Dependents, type Dependent } from "./dependents.ts";
 import { PinnedConnections } from "./pinned-connections.ts";
@@ -58,6 +59,12 @@ export class SessionTransaction {
   private settingsAfterCommit: SessionSettings;
   /** DDL ran in this transaction: the catalog as others see it is not the one it sees. */
   changedCatalog = false;
+
+  /**
+   * The session has temporary objects on its own connection to the catalog node, or had some in this transaction: PostgreSQL
+   * prepares no transaction that has touched them, and whatever is asked has to be asked there.
+   */
+  temporary = false;
 
   /** The session is over: connections that arrive now go back at once. */
   private abandoned = false;
@@ -136,7 +143,7 @@ export class SessionTransaction {
   }
 
   private take(node: string): BackendConnection | Promise<BackendConnection> {
-    return this.pinned.get(node) ?? this.takeFree(node);
+    return this.pinnedTo(node) ?? this.takeFree(node);
   }
 
   private takeFree(node: string): BackendConnection | Promise<BackendConnection> {
@@ -156,7 +163,7 @@ export class SessionTransaction {
 
   /** From now on the session works on `node` over one connection of its own, which keeps what statements leave there. */
   async pin(node: string): Promise<BackendConnection> {
-    const known = this.pinned.get(node);
+    const known = this.pinnedTo(node);
     if (known !== undefined) return known;
     const joined = this.participants.get(node);
     if (joined !== undefined) {
@@ -172,17 +179,25 @@ export class SessionTransaction {
 
   /** The session's own connection to a node, if it has one. */
   pinnedTo(node: string): BackendConnection | undefined {
-    return this.pinned.get(node);
+    try {
+      return this.pinned.get(node);
+    } catch (error) {
+      // Its temporary objects went with it.
+      if (node === "catalog") this.temporary = false;
+      throw error;
+    }
   }
 
   /** The session's own connection turned out to hold nothing of the session; not within a transaction. */
   unpinFrom(node: string): void {
+    if (node === "catalog" && this.temporary) return;
     const connection = this.pinned.remove(node);
     if (connection !== undefined) this.give(connection);
   }
 
   /** Gives up what the session's own connections hold; not within a transaction. */
   unpin(): void {
+    this.temporary = false;
     this.pinned.closeAll();
   }
 
@@ -223,7 +238,9 @@ export class SessionTransaction {
    * there is one (another would wait for locks that this transaction holds, and would not see its definitions).
    */
   leaseToAsk(): Lease | Promise<Lease> {
-    return this.participants.has("catalog") ? this.lease("catalog", false) : this.leaseApart("catalog");
+    return this.participants.has("catalog") || this.temporary
+      ? this.lease("catalog", false)
+      : this.leaseApart("catalog");
   }
 
   /** Cancels whatever servers do for this session right now. */
@@ -340,10 +357,13 @@ export class SessionTransaction {
   /** Commits on every node, in two phases when several have written. Throws when nothing was committed, or 08007 when that is not known. */
   async commit(): Promise<void> {
     const participants = [...this.participants];
-    const writers = participants.filter(([, p]) => p.wrote);
+    const writers = participants.filter(([node, p]) => p.wrote && !this.isTemporaryOnly(node));
     try {
       for (const [node, p] of participants)
         if (p.connection.closed && (p.wrote || writers.length === 0)) throw this.lostNode(node);
+      // What only its COMMIT would find wrong is found before the others are committed.
+      if (writers.length > 0 && this.temporary)
+        await this.participants.get("catalog")?.connection.query("SET CONSTRAINTS ALL IMMEDIATE");
       if (writers.length > 1)
         await commitInTwoPhases(
           this.log,
@@ -351,17 +371,24 @@ export class SessionTransaction {
         );
       else for (const [, p] of writers) await commitAlone(p.connection);
       // Nodes that were only read from have nothing to lose; deferred constraints have nothing to check there.
-      await Promise.all(
+      const others = await Promise.allSettled(
         participants
-          .filter(([, p]) => !p.wrote && !p.connection.closed)
+          .filter((one) => !writers.includes(one) && !one[1].connection.closed)
           .map(([, p]) => p.connection.query("COMMIT")),
       );
+      const failed = others.find((result) => result.status === "rejected");
+      if (failed !== undefined && writers.length === 0) throw failed.reason;
     } catch (error) {
       await this.rollbackParticipants();
       this.end(this.settingsAtBegin, false);
-      throw error;
+      throw isUnprepared(error) ? refusal("temporary-with-definitions") : error;
     }
     this.end(this.settingsAfterCommit, true);
+  }
+
+  /** The catalog node's part is about temporary objects (and numbers of sequences, which no rollback takes back): it commits by itself. */
+  private isTemporaryOnly(node: string): boolean {
+    return node === "catalog" && this.temporary && !this.changedCatalog;
   }
 
   async rollback(): Promise<void> {
@@ -422,6 +449,11 @@ export class SessionTransaction {
     this.settingsAtBegin = settings;
     this.settingsAfterCommit = settings;
   }
+}
+
+/** PREPARE TRANSACTION of a transaction that has touched temporary objects. */
+function isUnprepared(error: unknown): boolean {
+  return error instanceof PgError && error.code === "0A000" && /PREPARE .* temporary/.test(error.message);
 }
 
 /** COMMIT of a single writer: when its answer is lost, nobody knows. */

@@ -34,6 +34,8 @@ export function evaluatedOnCatalog(
   columns: readonly Column[],
   { snapshot, replicated, sharesTime }: DefaultCircumstances,
 ): readonly Column[] {
+  // A temporary table's rows lie on the catalog node, and there its own defaults are in force.
+  if (relation.persistence === "temporary") return [];
   const keys = new Set(keyColumns(relation).map((column) => column.name));
   return columns.filter((column) => {
     if (!hasDefault(column)) return false;

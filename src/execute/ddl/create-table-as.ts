@@ -6,7 +6,7 @@ import { refusal } from "../../errors/refusal.ts";
 import { endOfName } from "../../plan/ddl/table-head.ts";
 import { quoteQualified } from "../../sql/quote.ts";
 import { applySplices } from "../../sql/splice.ts";
-import type { Splice } from "../../sql/statement.ts";
+import type { ParsedStatement, Splice } from "../../sql/statement.ts";
 import { isSymbol, isWord, nextToken, tokenize } from "../../sql/tokens.ts";
 import { createdRelation, placeTable } from "./create-table.ts";
 import type { DdlStatement } from "./ddl-statement.ts";
@@ -14,16 +14,13 @@ import type { DdlStatement } from "./ddl-statement.ts";
 export async function createTableAs(ddl: DdlStatement): Promise<string> {
   const tree = ddl.statement.tree as { CreateTableAsStmt?: CreateTableAsStmt; SelectStmt?: SelectStmt };
   const into = intoClause(tree);
-  if (into.rel?.relpersistence === "t" || into.rel?.schemaname === "pg_temp")
-    throw refusal("temporary-object", `Table "${into.rel.relname}".`);
   if (tree.CreateTableAsStmt?.objtype === "OBJECT_MATVIEW") throw refusal("create-materialized-view");
   if (into.tableSpaceName !== undefined) throw refusal("tablespace");
   if (tree.CreateTableAsStmt?.query !== undefined && "ExecuteStmt" in tree.CreateTableAsStmt.query)
     throw refusal("create-as-execute");
   if (hasWritingWith(tree.CreateTableAsStmt?.query ?? ddl.statement.tree))
     throw refusal("writing-with-in-read");
-  const { shell, query } =
-    tree.CreateTableAsStmt === undefined ? fromSelectInto(ddl, into) : fromCreateAs(ddl, into);
+  const { shell, query } = partsOfCreateAs(ddl.statement);
   const tag = await ddl.onCatalog(shell);
   if (ddl.skipped) return tag;
   const relation = await placeTable(
@@ -49,14 +46,23 @@ function intoClause(tree: { CreateTableAsStmt?: CreateTableAsStmt; SelectStmt?: 
   return into;
 }
 
+/** `name`: another one, quoted, for the table. */
+export function partsOfCreateAs(statement: ParsedStatement, name?: string): Parts {
+  const tree = statement.tree as { CreateTableAsStmt?: CreateTableAsStmt; SelectStmt?: SelectStmt };
+  const into = intoClause(tree);
+  return tree.CreateTableAsStmt === undefined
+    ? fromSelectInto(statement, into, name)
+    : fromCreateAs(statement, into, name);
+}
+
 interface Parts {
+  readonly into: IntoClause;
   /** Changes that leave CREATE TABLE … AS … WITH NO DATA. */
   readonly shell: readonly Splice[];
   readonly query: string;
 }
 
-function fromCreateAs(ddl: DdlStatement, into: IntoClause): Parts {
-  const { text } = ddl.statement;
+function fromCreateAs({ text }: ParsedStatement, into: IntoClause, name: string | undefined): Parts {
   const tokens = tokenize(text);
   let depth = 0;
   const as = tokens.findIndex((token) => {
@@ -68,15 +74,18 @@ function fromCreateAs(ddl: DdlStatement, into: IntoClause): Parts {
   const withData =
     isWord(text, last, "data") && (isWord(text, tokens.at(-2), "with") || isWord(text, tokens.at(-2), "no"));
   const withoutClause = withData ? tokens.at(isWord(text, tokens.at(-2), "no") ? -3 : -2)!.start : last.end;
+  const nameStart = into.rel!.location ?? 0;
+  const renamed =
+    name === undefined ? [] : [{ start: nameStart, end: endOfName(text, nameStart), text: name }];
   return {
-    shell: [{ start: withoutClause, end: text.length, text: " WITH NO DATA" }],
+    into,
+    shell: [...renamed, { start: withoutClause, end: text.length, text: " WITH NO DATA" }],
     query: text.toString("utf8", tokens[as]!.end, withoutClause),
   };
 }
 
 /** SELECT … INTO t FROM … is CREATE TABLE t AS SELECT … FROM …. */
-function fromSelectInto(ddl: DdlStatement, into: IntoClause): Parts {
-  const { text } = ddl.statement;
+function fromSelectInto({ text }: ParsedStatement, into: IntoClause, name: string | undefined): Parts {
   const nameStart = into.rel!.location ?? 0;
   const nameEnd = endOfName(text, nameStart);
   let start = 0;
@@ -87,10 +96,12 @@ function fromSelectInto(ddl: DdlStatement, into: IntoClause): Parts {
   )
     if (isWord(text, token, "into")) start = token.start;
   const cut = { start, end: nameEnd, text: " " };
-  const unlogged = into.rel!.relpersistence === "u" ? "UNLOGGED " : "";
+  const kind = { u: "UNLOGGED ", t: "TEMPORARY " }[into.rel!.relpersistence ?? "p"] ?? "";
+  const written = name ?? text.toString("utf8", nameStart, nameEnd);
   return {
+    into,
     shell: [
-      { start: 0, end: 0, text: `CREATE ${unlogged}TABLE ${text.toString("utf8", nameStart, nameEnd)} AS ` },
+      { start: 0, end: 0, text: `CREATE ${kind}TABLE ${written} AS ` },
       cut,
       { start: text.length, end: text.length, text: " WITH NO DATA" },
     ],

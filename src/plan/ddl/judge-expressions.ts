@@ -4,10 +4,11 @@
  */
 import type { SelectStmt } from "@pgsql/types";
 import type { Relation, Snapshot } from "../../catalog/snapshot.ts";
+import type { PgError } from "../../errors/pg-error.ts";
 import { refusal, type RefusalId } from "../../errors/refusal.ts";
 import { parseStatements } from "../../sql/parse.ts";
 import { quoteQualified } from "../../sql/quote.ts";
-import { buildQueryTree } from "../build-query-tree.ts";
+import { buildQueryTree, type NameContext } from "../build-query-tree.ts";
 import { openBody } from "../open-body.ts";
 import { openFunctions } from "../open-functions.ts";
 import type { TableDefinition } from "./table-definition.ts";
@@ -55,12 +56,20 @@ export function judgeTableExpressions(table: TableDefinition, relation: Relation
 export function judgeText(text: string, snapshot: Snapshot, id: RefusalId, what: string): void {
   const searchPath = anySchema(snapshot);
   const body = openBody(text, { snapshot, searchPath });
-  const select = `SELECT ${body.calls.map((path) => `${path.map((name) => `"${name.replaceAll('"', '""')}"`).join(".")}()`).join(", ")}`;
   const refused = refusal(id, what);
   if (body.reads.length > 0 || body.dynamic || body.writes) throw refused;
-  if (body.calls.length === 0) return;
-  const [statement] = parseStatements(select);
+  judgeCalls(body.calls, { snapshot, searchPath }, refused);
+}
+
+/** Throws `refused` when one of these functions reads a table. */
+export function judgeCalls(
+  calls: readonly (readonly string[])[],
+  context: NameContext,
+  refused: PgError,
+): void {
+  if (calls.length === 0) return;
+  const list = calls.map((path) => `${path.map((name) => `"${name.replaceAll('"', '""')}"`).join(".")}()`);
+  const [statement] = parseStatements(`SELECT ${list.join(", ")}`);
   const { SelectStmt: parsed } = statement!.tree as { SelectStmt: SelectStmt };
-  const context = { snapshot, searchPath };
   if (openFunctions(buildQueryTree(statement!.text, parsed, context), context).reads.size > 0) throw refused;
 }

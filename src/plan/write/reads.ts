@@ -1,6 +1,7 @@
 /** The read plan of what a writing statement reads, with the target's own part taken out of it. */
 import type { SelectStmt } from "@pgsql/types";
 import { PgError } from "../../errors/pg-error.ts";
+import { refusal } from "../../errors/refusal.ts";
 import type { ParsedStatement } from "../../sql/statement.ts";
 import { planRead, type PlanContext } from "../plan-read.ts";
 import type { GeneralPlan, ReadPlan, ShippedTable, TableUse } from "../plan.ts";
@@ -27,7 +28,7 @@ export function readsOf(
     { ...context, snapshot: target.snapshot },
   );
   // The target stands in FROM, so it is never a statement without tables.
-  if (plan.kind !== "read") throw new Error("a writing statement was planned as one without tables");
+  if (plan.kind !== "read") throw refusal("temporary-object", `Table "${target.relation.name}".`);
   const { general } = plan;
   return {
     plan,

@@ -101,6 +101,8 @@ async function openPlace(
     splices.map(({ start, end, text }) => ({ start: start + offset, end: end + offset, text }));
   if (plan.kind === "catalog") {
     refuseSettingCalls(plan.settingCalls);
+    // It would outlive the transaction on the one connection that the session works on.
+    if (holdable && session.temporaries.active) throw refusal("temporary-cursor");
     if (holdable) return { lease: await apart(session, "catalog"), own: true, splices: [] };
     return { lease: await joined(session, "catalog", plan.writes), own: false, splices: [] };
   }

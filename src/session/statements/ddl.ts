@@ -35,7 +35,7 @@ export async function runDefinition(session: Session, planned: PlannedStatement,
   return { tag };
 }
 
-function contextOf(session: Session): DdlContext {
+export function contextOf(session: Session): DdlContext {
   const { host, transaction } = session;
   return {
     execution: session.context,

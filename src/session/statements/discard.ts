@@ -23,9 +23,19 @@ export async function runDiscard(session: Session, planned: PlannedStatement, ru
     // Advisory locks and LISTEN end with the connection that holds them; others may wait for the locks at once.
     await session.transaction.pinnedTo("catalog")?.query("SELECT pg_catalog.pg_advisory_unlock_all()");
     session.transaction.unpin();
+    session.temporaries.forget();
     const { transaction, startupSettings } = session;
     transaction.changeSettings(startupSettings.keepingCustomOf(transaction.settings), false);
     await session.reported.sendChanged();
+  }
+  if (target === "DISCARD_TEMP" && session.transaction.temporary) {
+    const lease = await session.transaction.lease("catalog", true);
+    try {
+      await lease.connection.query("DISCARD TEMP");
+    } finally {
+      lease.release();
+      session.temporaries.noteChange();
+    }
   }
   if (target === "DISCARD_SEQUENCES")
     await session.transaction.pinnedTo("catalog")?.query("DISCARD SEQUENCES");

@@ -68,9 +68,11 @@ async function declaredTypes(
   }
 }
 
-/** Name of a prepared statement of Pleiad's own on the catalog node; it lives only within one lease. */
+let helperCount = 0;
+
+/** Name of a prepared statement of Pleiad's own on the catalog node; it lives only within one lease, unless that fails. */
 function helperName(session: Session): string {
-  return `pleiad_${session.client.processId}`;
+  return `pleiad_${session.client.processId}_${++helperCount}`;
 }
 
 export async function runExecute(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {
@@ -135,7 +137,9 @@ export async function evaluateArguments(
     await lease.connection.query(`DEALLOCATE ${helper}`);
     return row!;
   } catch (error) {
-    if (!lease.connection.closed && !transaction.active) lease.connection.destroy("EXECUTE failed");
+    // A connection with the session's temporary objects stays.
+    const dispensable = !transaction.active && !transaction.temporary;
+    if (!lease.connection.closed && dispensable) lease.connection.destroy("EXECUTE failed");
     throw error;
   } finally {
     lease.release();

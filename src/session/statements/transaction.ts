@@ -87,6 +87,7 @@ export async function runTransactionStatement(
       const { settings } = transaction;
       await transaction.rollbackTo(statement.savepoint_name!);
       if (transaction.changedCatalog) session.catalogChanged();
+      session.temporaries.transactionEnded();
       if (settings !== transaction.settings) await session.reported.sendChanged();
       return complete(context, run, "ROLLBACK");
     }
