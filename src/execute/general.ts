@@ -17,6 +17,8 @@ import { keepPortal, type NodeText } from "./direct.ts";
 import { preparedRequest } from "./prepared-request.ts";
 import { query } from "../protocol/frontend-messages.ts";
 import type { ExecutionContext, Outcome, Run } from "./run.ts";
+import { refuseLocksReadOnly } from "./read-only.ts";
+import { atTransactionTime } from "./transaction-time.ts";
 import { shipTable, type Shipped } from "./ship-table.ts";
 import { ShipSources } from "./ship-sources.ts";
 
@@ -34,10 +36,11 @@ export async function runGeneral(
   run: Run,
 ): Promise<Outcome> {
   await checkPrivileges(context, plan, run);
+  if (plan.locks !== "no") await refuseLocksReadOnly(context, plan);
   const workplace = await openWorkplace(context, general, run);
   let kept = false;
   try {
-    const text = generalText(plan, general);
+    const text = await atTransactionTime(context, plan, generalText(plan, general), false);
     const portal = run.rowsMax > 0 ? `g${++portalCount}` : "";
     const answer = await runOnWorkplace(context, workplace, plan.statement, text, run, portal);
     if (answer.suspended && run.portal !== undefined) {

@@ -23,7 +23,7 @@ export async function runRead(context: ExecutionContext, plan: ReadPlan, run: Ru
     const text = await atTransactionTime(context, plan, textForShard(plan, shard), false);
     return runOnNode(context, node, plan.writes, plan.statement, text, run);
   }
-  if (plan.gather !== undefined && run.rowsMax === 0) {
+  if (plan.gather !== undefined && run.rowsMax === 0 && isOnEveryNode(plan)) {
     const text = await atTransactionTime(context, plan, textForShard(plan, undefined), true);
     return runGather(context, [...nodes], plan.statement, text, run, gatherLimit(plan, run));
   }
@@ -33,6 +33,11 @@ export async function runRead(context: ExecutionContext, plan: ReadPlan, run: Ru
 async function runGeneralOrRefuse(context: ExecutionContext, plan: ReadPlan, run: Run): Promise<Outcome> {
   if (plan.general instanceof PgError) throw plan.general;
   return runGeneral(context, plan, plan.general, run);
+}
+
+/** A single table is unknown to all nodes but its own, even where the statement needs none of its rows (a WITH that nobody reads). */
+function isOnEveryNode(plan: ReadPlan): boolean {
+  return plan.uses.every((use) => use.relation.distribution?.kind !== "single");
 }
 
 /** Every node has the rows: one that the transaction is on already, otherwise each in turn. */

@@ -103,6 +103,8 @@ export async function planStatement(
   if (classify(statement.tree) !== "read") {
     if (extended && base.tag === "FetchStmt")
       return { ...base, description: describeFetch(session.cursors, statement) };
+    if (extended && base.tag === "ExecuteStmt")
+      return { ...base, description: executeDescription(session, statement) };
     if (!extended || !DESCRIBED.has(base.tag)) return base;
     return { ...base, description: await describe(session, statement, parameterTypes) };
   }
@@ -140,6 +142,13 @@ async function planWriting(
     source && (await describeText(session.transaction, source, description.parameterTypes)).fields;
   const plan = planWrite(statement, context, columns?.length);
   return { plan, description };
+}
+
+/** EXECUTE gives the columns of the statement that the session has prepared under that name. */
+function executeDescription(session: Session, statement: ParsedStatement): Description | undefined {
+  const { name } = (statement.tree as { ExecuteStmt: { name: string } }).ExecuteStmt;
+  const fields = session.prepared.get(name)?.planned?.description?.fields;
+  return fields === undefined ? undefined : { parameterTypes: [], fields };
 }
 
 /** Statements besides SELECT that have parameters or results. */

@@ -110,7 +110,7 @@ COPY t_hash FROM STDIN WHERE k > 1;
 SELECT * FROM t_hash ORDER BY k;
 DROP TABLE t_hash;
 
--- @id copy.in_on_error
+-- @id copy.in_on_error | may-refuse
 CREATE TABLE t_hash (k int PRIMARY KEY, v int);
 COPY t_hash FROM STDIN WITH (ON_ERROR ignore, LOG_VERBOSITY silent);
 1	1

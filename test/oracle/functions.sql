@@ -29,7 +29,7 @@ DROP SEQUENCE t_seq;
 -- @id functions.now_one_value | Q3
 SELECT count(DISTINCT now()), count(DISTINCT current_timestamp), count(DISTINCT localtimestamp), count(DISTINCT current_date), count(DISTINCT statement_timestamp()) FROM loans;
 
--- @id functions.now_in_transaction | Q3: the same now() in every statement
+-- @id functions.now_in_transaction | Q3: the same now() in every statement | may-refuse
 BEGIN;
 CREATE TEMP TABLE t_times AS SELECT now() AS at;
 SELECT count(*) FROM t_times WHERE at = now();
@@ -56,10 +56,10 @@ SELECT current_setting('app.nothing', true) IS NULL;
 SELECT set_config('app.x', 'one', false);
 SELECT count(*) FROM members WHERE current_setting('app.x') = 'one';
 
--- @id functions.backend_pid | Q3
+-- @id functions.backend_pid | Q3 | may-refuse
 SELECT count(DISTINCT pg_backend_pid()) FROM loans;
 
--- @id functions.backend_pid_session | Q3
+-- @id functions.backend_pid_session | Q3 | may-refuse
 CREATE TEMP TABLE t_pid AS SELECT pg_backend_pid() AS pid;
 SELECT count(*) FROM t_pid WHERE pid = pg_backend_pid();
 

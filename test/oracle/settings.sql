@@ -113,7 +113,7 @@ SELECT count(*) FROM loans WHERE member_id = 7;
 RESET SESSION AUTHORIZATION;
 DROP ROLE t_role;
 
--- @id settings.row_security | X1, Q1
+-- @id settings.row_security | X1, Q1 | may-refuse
 CREATE ROLE t_role;
 CREATE TABLE t_hash (k int, who text);
 INSERT INTO t_hash SELECT g, CASE g % 3 WHEN 0 THEN 't_role' ELSE 'other' END FROM generate_series(1, 60) g;

@@ -314,14 +314,14 @@ SET app.x = 'y';
 DISCARD ALL;
 SELECT count(*) FROM pg_prepared_statements;
 
--- @id transactions.set_transaction
+-- @id transactions.set_transaction | may-refuse
 BEGIN;
 SET TRANSACTION ISOLATION LEVEL SERIALIZABLE, READ ONLY, DEFERRABLE;
 SHOW transaction_isolation;
 SELECT count(*) FROM loans;
 COMMIT;
 
--- @id transactions.set_transaction_late | expect 25001
+-- @id transactions.set_transaction_late | expect 25001 | may-refuse
 BEGIN;
 SELECT count(*) FROM loans WHERE member_id = 7;
 SET TRANSACTION ISOLATION LEVEL SERIALIZABLE;
