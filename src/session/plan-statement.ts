@@ -13,6 +13,7 @@ import { clientError } from "../execute/client-error.ts";
 import { describeText } from "./describe-statement.ts";
 import type { Description, PlannedStatement } from "./planned-statement.ts";
 import type { Session } from "./session.ts";
+import { withSizes } from "./relation-sizes.ts";
 import { withSessionViews } from "./session-views.ts";
 import { describeFetch } from "./cursors.ts";
 import { planTemporaryWrite } from "../plan/write/plan-temporary.ts";
@@ -110,8 +111,9 @@ export async function planStatement(
   }
   if (findAdminCall(statement) !== undefined)
     return { ...base, description: await describe(session, statement, parameterTypes) };
-  const own = await withSessionViews(session, statement);
-  if (own !== statement) return planStatement(session, own, parameterTypes, extended);
+  const own = await withSizes(session, await withSessionViews(session, statement));
+  if (own !== statement)
+    return { ...(await planStatement(session, own, parameterTypes, extended)), ofItsMoment: true };
   let plan: ReadPlan | CatalogPlan;
   let description: Description | undefined;
   if (extended) description = await describe(session, statement, parameterTypes);

@@ -19,6 +19,8 @@ export interface PlannedStatement {
   readonly description: Description | undefined;
   /** For statements that read or write rows, or that only the catalog node answers. */
   readonly plan: ReadPlan | WritePlan | CatalogPlan | undefined;
+  /** What it answers was put into its text: the next execution needs another. */
+  readonly ofItsMoment?: true;
   /** The snapshot it was planned with. */
   readonly snapshot: Snapshot;
 }

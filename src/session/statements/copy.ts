@@ -130,6 +130,8 @@ async function copyQuery(session: Session, planned: PlannedStatement, run: Run):
   if (kind === "write") throw refusal("copy-of-write");
   if (kind !== "read") return copyOutOnCatalog(session.context, statement, false, run);
   const { plan, description } = await planStatement(session, inner, [], false);
+  // What the session knows was put into another text than the one that COPY sends.
+  if (plan !== undefined && plan.statement !== inner) throw refusal("shell-statistics");
   if (plan?.kind === "catalog") refuseSettingCalls(plan.settingCalls);
   if (plan?.kind === "catalog") return copyOutOnCatalog(session.context, statement, plan.writes, run);
   if (readCopyFormat(copy.options).format === "binary") {

@@ -58,6 +58,8 @@ export async function runDeclare(session: Session, planned: PlannedStatement, ru
   if (classify(inner.tree) !== "read") throw refusal("statement-kind", "DECLARE CURSOR of SELECT INTO.");
   const { plan, description } = await planStatement(session, inner, [], true);
   if (plan === undefined || plan.kind === "write") throw refusal("statement-kind");
+  // What the session knows was put into another text than the one that DECLARE sends.
+  if (plan.statement !== inner) throw refusal("shell-statistics");
   if (session.cursors.has(name)) throw pgError("42P03", `cursor "${name}" already exists`);
   const place = await openPlace(session, plan, offset, holdable, run);
   try {

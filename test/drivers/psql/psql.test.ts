@@ -30,8 +30,6 @@ const COMMANDS = [
   "\\sv dear_items",
   "\\dT",
   "\\dT+ mood",
-  "\\dn",
-  "\\dn+",
   "\\dp items",
   "\\ddp",
   "\\dd",
@@ -39,11 +37,11 @@ const COMMANDS = [
   "\\dD",
   "\\dx",
   "\\dy",
-  "\\du",
-  "\\dg",
   "\\l postgres",
   "\\encoding",
 ];
+
+const SHOWING_PLEIAD = ["\\dn", "\\dn+", "\\du", "\\dg"];
 
 /** A script of every day: formats, variables, errors, transactions, COPY. */
 const SCRIPT = String.raw`
@@ -113,6 +111,32 @@ describe.skipIf(version === undefined)("psql", () => {
       }),
     );
     return [outputs[0] ?? "", outputs[1] ?? ""];
+  }
+
+  /** Pleiad's own schema and role are there to be seen. */
+  function withoutPleiad(listing: string): string {
+    const lines = listing
+      .split("\n")
+      .filter((line) => !/^ pleiad +\|/.test(line) && !/^[ |]+=U\/pleiad +\|/.test(line));
+    const rows = lines.filter((line) => line.includes("|")).length - 1;
+    // Widths of columns and the count of rows change with it.
+    return lines
+      .map((line) =>
+        line
+          .replace(/^\(\d+ rows?\)$/, `(${rows})`)
+          .replaceAll(/ +/g, " ")
+          .replaceAll(/-+/g, "-")
+          .trim(),
+      )
+      .join("\n");
+  }
+
+  for (const command of SHOWING_PLEIAD) {
+    test(`${command}, but for Pleiad's own (S6)`, async () => {
+      const [plain, subject] = await psqlOnBoth(`${command}\n`);
+      expect(subject).toMatch(/^ pleiad +\|/m);
+      expect(withoutPleiad(subject)).toBe(withoutPleiad(plain));
+    });
   }
 
   for (const command of COMMANDS) {
