@@ -16,7 +16,7 @@ export async function runDiscard(session: Session, planned: PlannedStatement, ru
   const { target } = (planned.statement.tree as { DiscardStmt: { target: string } }).DiscardStmt;
   if (target === "DISCARD_ALL" || target === "DISCARD_TEMP") session.refusedTemporaries.clear();
   if (target === "DISCARD_ALL") {
-    if (session.transaction.kind !== "none")
+    if (session.transaction.kind === "explicit" || session.transaction.nodes.length > 0)
       throw pgError("25001", "DISCARD ALL cannot run inside a transaction block");
     session.prepared.clear();
     for (const cursor of session.cursors.all()) await session.cursors.close(cursor);
