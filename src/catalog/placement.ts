@@ -63,7 +63,7 @@ export function keyColumns(relation: Relation): readonly Column[] {
 }
 
 /** The hasher for a table's distribution columns; undefined when the table is no hash table or its types are a server's matter. */
-export function relationHasher(relation: Relation): KeyHasher | undefined {
+function relationHasher(relation: Relation): KeyHasher | undefined {
   return placeOf(relation).hasher;
 }
 

@@ -18,6 +18,8 @@ export interface Refusal {
   example: string;
   /** The example is refused when Execute has this row limit (extended protocol). */
   rowsMax?: number;
+  /** What somebody ran on the catalog node's own server before. */
+  onCatalogNode?: string;
 }
 
 /** The error for a refused shape; `detail` names the table, function or clause that it was found at. */

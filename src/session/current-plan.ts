@@ -13,7 +13,11 @@ export async function currentPlan(
   const known = prepared.planned;
   if (known?.plan === undefined) return known;
   const circumstances = session.transaction.settings.key;
-  if (known.ofItsMoment !== true && known.snapshot === (await session.loadSnapshot()) && prepared.circumstances === circumstances)
+  if (
+    known.ofItsMoment !== true &&
+    known.snapshot === (await session.loadSnapshot()) &&
+    prepared.circumstances === circumstances
+  )
     return known;
   const planned = (await planQueryString(session, prepared.text, prepared.parameterTypes, true))[0];
   const before = known.description?.fields;

@@ -4,6 +4,7 @@ import pg from "pg";
 import Cursor from "pg-cursor";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import refusals from "../../src/errors/refusals.json" with { type: "json" };
+import { queryServer } from "../cluster/server-query.ts";
 import { startTestCluster, type TestCluster } from "../cluster/test-cluster.ts";
 import { distribute } from "../oracle/load.ts";
 import { splitStatements } from "../oracle/split-statements.ts";
@@ -36,6 +37,7 @@ describe("refused shapes", () => {
       const statements = splitStatements(`${refusal.example};`).map(({ sql }) => sql);
       let error: pg.DatabaseError | undefined;
       try {
+        if ("onCatalogNode" in refusal) await queryServer(cluster.server("catalog"), refusal.onCatalogNode);
         if (!ALONE.test(refusal.example)) await client.query("BEGIN");
         const rowsMax = "rowsMax" in refusal ? refusal.rowsMax : undefined;
         for (const sql of statements) {
