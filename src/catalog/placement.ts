@@ -62,11 +62,6 @@ export function keyColumns(relation: Relation): readonly Column[] {
   return placeOf(relation).columns;
 }
 
-/** The hasher for a table's distribution columns; undefined when the table is no hash table or its types are a server's matter. */
-function relationHasher(relation: Relation): KeyHasher | undefined {
-  return placeOf(relation).hasher;
-}
-
 /** The shard of a row with this key; undefined when it is not certain, "none" when no slice takes it. */
 export function shardOfKey(relation: Relation, key: readonly KeyDatum[]): SliceAnswer {
   const { hasher, slices } = placeOf(relation);
