@@ -105,8 +105,9 @@ export class SessionTransaction {
     if (this.kind === "none") {
       this.settingsAtBegin = this.settings;
       this.settingsAfterCommit = this.settings;
-      this.beginSql = sql;
     }
+    // A pipeline may have begun implicitly just before its BEGIN, whose modes count as long as no node has joined.
+    if (this.participants.size === 0) this.beginSql = sql;
     this.kind = kind;
   }
 
