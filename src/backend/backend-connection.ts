@@ -189,23 +189,39 @@ export class BackendConnection {
     return { name, evicted };
   }
 
-  /** Runs SQL of Pleiad's own (simple protocol) and gives the rows of the last result, in text form. Throws the server's error. */
-  query(sql: string): Promise<(string | null)[][]> {
+  /**
+   * Sends a request of Pleiad's own and hands its frames to `onFrame`, errors excepted. Rejects, once the request is done, with the
+   * first error of the server, or with the loss of the connection.
+   */
+  exchange(bytes: Buffer, onFrame: Receiver["frame"] = () => {}): Promise<void> {
     return new Promise((resolve, reject) => {
-      let rows: (string | null)[][] = [];
       let error: PgError | undefined;
-      this.send(queryMessage(sql), {
+      this.send(bytes, {
         frame: (type, buffer, start, end) => {
-          if (type === Backend.dataRow)
-            rows.push(readDataRow(buffer, start, end).map((v) => (v === null ? null : v.toString())));
-          else if (type === Backend.rowDescription) rows = [];
-          else if (type === Backend.errorResponse)
+          if (type === Backend.errorResponse)
             error ??= new PgErrorClass(parseErrorFields(buffer, start + 5, end));
+          else onFrame(type, buffer, start, end);
         },
-        ready: () => (error === undefined ? resolve(rows) : reject(error)),
+        ready: () => (error === undefined ? resolve() : reject(error)),
         lost: reject,
       });
     });
+  }
+
+  /** The same for requests that give rows in text form: those of the last result. */
+  async exchangeRows(bytes: Buffer): Promise<(string | null)[][]> {
+    let rows: (string | null)[][] = [];
+    await this.exchange(bytes, (type, buffer, start, end) => {
+      if (type === Backend.dataRow)
+        rows.push(readDataRow(buffer, start, end).map((v) => (v === null ? null : v.toString())));
+      else if (type === Backend.rowDescription) rows = [];
+    });
+    return rows;
+  }
+
+  /** Runs SQL of Pleiad's own (simple protocol) and gives the rows of the last result, in text form. Throws the server's error. */
+  query(sql: string): Promise<(string | null)[][]> {
+    return this.exchangeRows(queryMessage(sql));
   }
 
   /** Asks the server, over a connection of its own, to cancel what runs here. Resolves when the request was delivered. */

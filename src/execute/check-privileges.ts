@@ -4,11 +4,9 @@
  */
 import type { ReadPlan } from "../plan/plan.ts";
 import type { Relation } from "../catalog/snapshot.ts";
-import { PgError, pgError } from "../errors/pg-error.ts";
+import { pgError, type PgError } from "../errors/pg-error.ts";
 import { refusal } from "../errors/refusal.ts";
-import { parseErrorFields } from "../protocol/error-response.ts";
 import { bindWithTail, execute, parse, sync, textBindTail } from "../protocol/frontend-messages.ts";
-import { Backend } from "../protocol/message-types.ts";
 import type { BackendConnection } from "../backend/backend-connection.ts";
 import { clientError } from "./client-error.ts";
 import type { ExecutionContext, Run } from "./run.ts";
@@ -24,10 +22,15 @@ export async function checkPrivileges(context: ExecutionContext, plan: ReadPlan,
   const { transaction } = context;
   const lease = await transaction.leaseToAsk();
   try {
-    const error = await explain(lease.connection, plan.statement.text, run.parameterTypes);
+    try {
+      await explain(lease.connection, plan.statement.text, run.parameterTypes);
+    } catch (error) {
+      throw (
+        lease.preludeError ??
+        clientError(error as PgError, plan.statement, [{ start: 0, end: 0, text: "EXPLAIN " }])
+      );
+    }
     if (lease.preludeError !== undefined) throw lease.preludeError;
-    if (error !== undefined)
-      throw clientError(error, plan.statement, [{ start: 0, end: 0, text: "EXPLAIN " }]);
     await requireReadable(lease.connection, plan.readByFunctions);
   } finally {
     lease.release();
@@ -57,23 +60,13 @@ function explain(
   connection: BackendConnection,
   text: Buffer,
   parameterTypes: readonly number[],
-): Promise<PgError | undefined> {
-  return new Promise((resolve) => {
-    let error: PgError | undefined;
-    connection.send(
-      Buffer.concat([
-        parse("", Buffer.concat([EXPLAIN, text]), parameterTypes),
-        bindWithTail("", "", textBindTail(parameterTypes.map(() => null))),
-        execute(""),
-        sync,
-      ]),
-      {
-        frame: (type, buffer, start, end) => {
-          if (type === Backend.errorResponse) error ??= new PgError(parseErrorFields(buffer, start + 5, end));
-        },
-        ready: () => resolve(error),
-        lost: (lost) => resolve(lost),
-      },
-    );
-  });
+): Promise<void> {
+  return connection.exchange(
+    Buffer.concat([
+      parse("", Buffer.concat([EXPLAIN, text]), parameterTypes),
+      bindWithTail("", "", textBindTail(parameterTypes.map(() => null))),
+      execute(""),
+      sync,
+    ]),
+  );
 }

@@ -35,14 +35,16 @@ function endOfName(text: Buffer, start: number, parts: number): number {
   return at;
 }
 
-function partCount(rangeVar: RangeVar): number {
-  return rangeVar.catalogname !== undefined ? 3 : rangeVar.schemaname !== undefined ? 2 : 1;
+/** Behind a relation's dotted name that begins at `start`. */
+export function endOfRelationName(text: Buffer, start: number, rangeVar: RangeVar): number {
+  const parts = rangeVar.catalogname !== undefined ? 3 : rangeVar.schemaname !== undefined ? 2 : 1;
+  return endOfName(text, start, parts);
 }
 
 export function namePlace(unit: Unit, block: Block, rangeVar: RangeVar): NamePlace {
   const { text } = unit;
   const start = rangeVar.location ?? 0;
-  const end = endOfName(text, start, partCount(rangeVar));
+  const end = endOfRelationName(text, start, rangeVar);
   const command = isTableCommand(block);
   let endOfExpression = end;
   const after = nextToken(text, end);

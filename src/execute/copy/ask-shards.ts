@@ -8,11 +8,7 @@ import { combine, remainderOf, type Hash64 } from "../../catalog/hash/lookup3.ts
 import { keyColumns } from "../../catalog/placement.ts";
 import { shardExpression } from "../../catalog/shard-expression.ts";
 import type { Column, Relation } from "../../catalog/snapshot.ts";
-import { PgError } from "../../errors/pg-error.ts";
-import { readDataRow } from "../../protocol/backend-messages.ts";
-import { parseErrorFields } from "../../protocol/error-response.ts";
 import { bindWithTail, execute, parse, sync } from "../../protocol/frontend-messages.ts";
-import { Backend } from "../../protocol/message-types.ts";
 import { quoteLiteral } from "../../sql/quote.ts";
 import { binaryArray } from "./binary-array.ts";
 import type { Sharded } from "./shard-router.ts";
@@ -109,23 +105,8 @@ export class ShardOracle {
       parts.push(length, parameter);
     }
     parts.push(Buffer.from([0, 0]));
-    return new Promise((resolve, reject) => {
-      const rows: (string | null)[][] = [];
-      let error: PgError | undefined;
-      connection.send(
-        Buffer.concat([parse("", sql), bindWithTail("", "", Buffer.concat(parts)), execute(""), sync]),
-        {
-          frame: (type, buffer, start, end) => {
-            if (type === Backend.dataRow)
-              rows.push(readDataRow(buffer, start, end).map((v) => (v === null ? null : v.toString())));
-            else if (type === Backend.errorResponse)
-              error ??= new PgError(parseErrorFields(buffer, start + 5, end));
-          },
-          ready: () => (error === undefined ? resolve(rows) : reject(error)),
-          lost: reject,
-        },
-      );
-    });
+    const bind = bindWithTail("", "", Buffer.concat(parts));
+    return connection.exchangeRows(Buffer.concat([parse("", sql), bind, execute(""), sync]));
   }
 }
 

@@ -2,7 +2,8 @@
 import type { Node, SelectStmt } from "@pgsql/types";
 import type { ParsedStatement } from "../../sql/statement.ts";
 import { isWord, nextToken, tokenize } from "../../sql/tokens.ts";
-import { clausesStart, endOfName } from "./text-places.ts";
+import { endOfRelationName } from "../table-names.ts";
+import { clausesStart } from "./text-places.ts";
 
 /** Undefined where a star stands in the select list. */
 export function sourceWidth(source: Node | undefined): number | undefined {
@@ -35,7 +36,7 @@ export function sourceToDescribe({ tree, text }: ParsedStatement): Buffer | unde
   const { relation, selectStmt, onConflictClause, returningClause, withClause } = insert;
   if ((insert.cols ?? []).length > 0 || selectStmt === undefined || relation === undefined) return undefined;
   if (sourceWidth(selectStmt) !== undefined) return undefined;
-  let start = endOfName(text, relation.location ?? 0, relation);
+  let start = endOfRelationName(text, relation.location ?? 0, relation);
   for (const word of relation.alias === undefined ? [] : ["as", ""]) {
     const token = nextToken(text, start);
     if (token !== undefined && (word === "" || isWord(text, token, word))) start = token.end;

@@ -9,7 +9,7 @@ import { isSymbol, nextToken } from "../../sql/tokens.ts";
 import { findTarget } from "../find-target.ts";
 import type { PlanContext } from "../plan-read.ts";
 import type { TargetName } from "../write-plan.ts";
-import { endOfName } from "./text-places.ts";
+import { endOfRelationName } from "../table-names.ts";
 
 export interface WriteTarget {
   readonly relation: Relation;
@@ -48,7 +48,7 @@ function withStandIn(rangeVar: RangeVar, relation: Relation, snapshot: Snapshot)
 
 export function targetName(text: Buffer, rangeVar: RangeVar): TargetName {
   const start = rangeVar.location ?? 0;
-  const end = endOfName(text, start, rangeVar);
+  const end = endOfRelationName(text, start, rangeVar);
   // DELETE FROM t *, DELETE FROM ONLY (t): the alias stands behind.
   const next = nextToken(text, end);
   const belongs = isSymbol(text, next, "*") || (rangeVar.inh !== true && isSymbol(text, next, ")"));

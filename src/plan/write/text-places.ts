@@ -1,25 +1,11 @@
 /** Where the parts of a writing statement stand in its text: the parse tree gives starts of expressions only. */
-import type { InsertStmt, RangeVar } from "@pgsql/types";
-import { isSymbol, isWord, nextToken, tokenize, tokenText, type Token } from "../../sql/tokens.ts";
+import type { InsertStmt } from "@pgsql/types";
+import { isSymbol, isWord, nextToken, tokenize, type Token } from "../../sql/tokens.ts";
+import { endOfRelationName } from "../table-names.ts";
 
 export interface Range {
   readonly start: number;
   readonly end: number;
-}
-
-/** Behind a relation's dotted name that begins at `start`; U&"…" may be followed by UESCAPE '…'. */
-export function endOfName(text: Buffer, start: number, rangeVar: RangeVar): number {
-  const parts = rangeVar.catalogname !== undefined ? 3 : rangeVar.schemaname !== undefined ? 2 : 1;
-  let at = start;
-  for (let part = 0; part < parts; part++) {
-    if (part > 0) at = nextToken(text, at)?.end ?? at;
-    const token = nextToken(text, at);
-    if (token === undefined) return at;
-    at = token.end;
-    const escape = /^[uU]&/.test(tokenText(text, token)) ? nextToken(text, at) : undefined;
-    if (isWord(text, escape, "uescape")) at = nextToken(text, escape!.end)?.end ?? at;
-  }
-  return at;
 }
 
 /** The parts of INSERT … VALUES and INSERT … DEFAULT VALUES. */
@@ -39,7 +25,7 @@ export interface RowPlace extends Range {
 /** Undefined where the text is not plainly of this form: parentheses around VALUES, ORDER BY or LIMIT behind it. */
 export function valuesPlaces(text: Buffer, statement: InsertStmt): ValuesPlaces | undefined {
   const relation = statement.relation!;
-  const reader = new Reader(text, endOfName(text, relation.location ?? 0, relation));
+  const reader = new Reader(text, endOfRelationName(text, relation.location ?? 0, relation));
   if (relation.alias !== undefined) {
     if (!reader.word("as")) return undefined;
     reader.skip();
