@@ -3,13 +3,17 @@
  * its own, so errors stay apart; what the sessions ask for in one turn of the event loop leaves in one write. A connection whose
  * head has run for longer than about a millisecond gets nothing more behind it.
  */
+import { availableParallelism } from "node:os";
 import type { PgError } from "../errors/pg-error.ts";
 import type { TransactionStatus } from "../protocol/message-types.ts";
 import type { BackendConnection, Receiver } from "./backend-connection.ts";
 import type { Pools } from "./pool.ts";
 
-/** Connections per lane: two keep a server's core busy while one answer is on its way. */
-const CONNECTIONS_PER_LANE = 2;
+/**
+ * Connections per lane. Where cores are few, one: fuller pipelines mean fewer system calls and process switches (measured on two
+ * cores, two nodes, 16 clients: 38 k/s with one, 30 k/s with two). Where they are many, a server should use several.
+ */
+const CONNECTIONS_PER_LANE = Math.max(1, Math.min(4, Math.floor(availableParallelism() / 4)));
 /** Longest time that the head of a pipeline may have run for others to queue behind it. */
 const HEAD_MS_MAX = 1;
 /** Statements waiting on one connection beyond which a session takes one of its own. */

@@ -250,6 +250,7 @@ export class ExtendedQuery {
     if (portal === undefined) throw pgError("34000", `portal "${message.portal}" does not exist`);
     const preface = new Preface(this.pending.length > 0 ? Buffer.concat(this.pending) : undefined);
     this.pending = [];
+    this.pendingPortal = undefined;
     const { planned } = portal;
     if (planned === undefined) {
       preface.sendTo(session.output);
