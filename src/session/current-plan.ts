@@ -1,4 +1,5 @@
 /** A prepared statement is planned again when the catalog or the session's settings have changed since. */
+import type { Snapshot } from "../catalog/snapshot.ts";
 import { pgError } from "../errors/pg-error.ts";
 import { planQueryString } from "./plan-statement.ts";
 import type { PlannedStatement } from "./planned-statement.ts";
@@ -6,19 +7,38 @@ import type { PreparedStatement } from "./prepared-statement.ts";
 import type { Session } from "./session.ts";
 
 /** The statement's plan under today's catalog and search path. Throws 0A000 when its result would have other columns than it had. */
-export async function currentPlan(
+export function currentPlan(
   session: Session,
   prepared: PreparedStatement,
-): Promise<PlannedStatement | undefined> {
+): PlannedStatement | undefined | Promise<PlannedStatement | undefined> {
   const known = prepared.planned;
   if (known?.plan === undefined) return known;
-  const circumstances = session.transaction.settings.key;
-  if (
+  const snapshot = session.loadSnapshot();
+  if (holds(session, prepared, known, snapshot)) return known;
+  return planAgain(session, prepared, known, snapshot);
+}
+
+function holds(
+  session: Session,
+  prepared: PreparedStatement,
+  known: PlannedStatement,
+  snapshot: Snapshot | Promise<Snapshot>,
+): boolean {
+  return (
     known.ofItsMoment !== true &&
-    known.snapshot === (await session.loadSnapshot()) &&
-    prepared.circumstances === circumstances
-  )
-    return known;
+    known.snapshot === snapshot &&
+    prepared.circumstances === session.transaction.settings.key
+  );
+}
+
+async function planAgain(
+  session: Session,
+  prepared: PreparedStatement,
+  known: PlannedStatement,
+  loading: Snapshot | Promise<Snapshot>,
+): Promise<PlannedStatement | undefined> {
+  if (holds(session, prepared, known, await loading)) return known;
+  const circumstances = session.transaction.settings.key;
   const planned = (await planQueryString(session, prepared.text, prepared.parameterTypes, true))[0];
   const before = known.description?.fields;
   const after = planned?.description?.fields;

@@ -65,18 +65,19 @@ export class ExtendedQuery {
     const { type } = message;
     if (type === Frontend.sync) return this.sync(message.end === message.start);
     if (this.skipping) return;
-    return this.step(() => this.dispatch(message));
+    // Most messages need to wait for nothing: then nothing is awaited.
+    try {
+      return this.dispatch(message)?.catch((error: unknown) => this.failed(error));
+    } catch (error) {
+      return this.failed(error);
+    }
   }
 
-  private async step(work: () => Promise<void> | void): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      this.sendPending();
-      this.skipping = true;
-      await this.session.fail(error);
-      this.session.output.flush();
-    }
+  private async failed(error: unknown): Promise<void> {
+    this.sendPending();
+    this.skipping = true;
+    await this.session.fail(error);
+    this.session.output.flush();
   }
 
   private dispatch(message: ClientMessage): Promise<void> | void {
@@ -184,7 +185,7 @@ export class ExtendedQuery {
     );
   }
 
-  private async bind(message: BindMessage): Promise<void> {
+  private bind(message: BindMessage): Promise<void> | void {
     const { session } = this;
     const prepared = this.find(message.statement);
     if (message.parameterFormats.length > 1 && message.parameterFormats.length !== message.values.length)
@@ -202,7 +203,16 @@ export class ExtendedQuery {
     if (message.portal === "") this.closePortal("");
     else if (this.portals.has(message.portal))
       throw pgError("42P03", `cursor "${message.portal}" already exists`);
-    const planned = await currentPlan(session, prepared);
+    const planned = currentPlan(session, prepared);
+    if (planned instanceof Promise) return planned.then((now) => this.openPortal(message, prepared, now));
+    this.openPortal(message, prepared, planned);
+  }
+
+  private openPortal(
+    message: BindMessage,
+    prepared: PreparedStatement,
+    planned: PlannedStatement | undefined,
+  ): void {
     const fields = planned?.description?.fields;
     if (message.resultFormats.length > 1 && message.resultFormats.length !== (fields?.length ?? 0))
       throw pgError(
@@ -313,9 +323,18 @@ export class ExtendedQuery {
     this.closePortal("");
   }
 
-  private async sync(isEmpty: boolean): Promise<void> {
+  private sync(isEmpty: boolean): Promise<void> | void {
     const { session } = this;
     this.skipping = false;
+    if (!isEmpty || this.pending.length > 0 || session.transaction.kind !== "none")
+      return this.finishPipeline(isEmpty);
+    this.closeAll();
+    session.ready();
+  }
+
+  /** Sync where something is still to be done. */
+  private async finishPipeline(isEmpty: boolean): Promise<void> {
+    const { session } = this;
     try {
       if (!isEmpty) throw malformed();
       await this.settle();

@@ -48,7 +48,7 @@ const HANDLERS: ReadonlyMap<string, StatementHandler> = new Map<string, Statemen
   ["CallStmt", runCall],
 ]);
 
-export async function runStatement(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {
+export function runStatement(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {
   if (session.transaction.failed && planned.tag !== "TransactionStmt")
     throw pgError("25P02", "current transaction is aborted, commands ignored until end of transaction block");
   if (session.context.cancelled) throw pgError("57014", "canceling statement due to user request");
@@ -57,6 +57,13 @@ export async function runStatement(session: Session, planned: PlannedStatement, 
     run.preface.sendTo(session.output);
     return run.portal.resume(run.rowsMax);
   }
+  if (planned.plan?.kind === "read" && session.refusedTemporaries.isEmpty)
+    return runRead(session.context, planned.plan, run);
+  return runWatched(session, planned, run);
+}
+
+/** A statement that may concern temporary objects which were refused. */
+async function runWatched(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {
   const { tree } = planned.statement;
   session.refusedTemporaries.check(tree);
   try {

@@ -138,15 +138,23 @@ export class Session {
   }
 
   /** The catalog for the next statement: the newest, or the transaction's own after its DDL. */
-  async loadSnapshot(): Promise<Snapshot> {
-    let snapshot = await this.permanentSnapshot();
+  loadSnapshot(): Snapshot | Promise<Snapshot> {
+    const { present } = this.catalog;
+    if (present === undefined || this.transaction.changedCatalog || this.temporaries.active)
+      return this.composeSnapshot();
+    this.currentSnapshot = present;
+    return present;
+  }
+
+  private async composeSnapshot(): Promise<Snapshot> {
+    let snapshot = this.transaction.changedCatalog ? await this.ownSnapshot() : await this.catalog.snapshot();
     if (this.temporaries.active) snapshot = await this.temporaries.over(snapshot);
     this.currentSnapshot = snapshot;
     return snapshot;
   }
 
-  private async permanentSnapshot(): Promise<Snapshot> {
-    if (!this.transaction.changedCatalog) return this.catalog.snapshot();
+  /** With what the session's own transaction has changed. */
+  private async ownSnapshot(): Promise<Snapshot> {
     if (this.transactionSnapshot === undefined) {
       const lease = await this.transaction.lease("catalog", true);
       this.transactionSnapshot = await loadSnapshot(catalogQuery(lease.connection), this.client.database);

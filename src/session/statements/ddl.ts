@@ -45,7 +45,7 @@ export function contextOf(session: Session): DdlContext {
     queryOver: catalogQuery,
     searchPath: () => session.searchPath(),
     catalogChanged: () => session.catalogChanged(),
-    loadSnapshot: () => session.loadSnapshot(),
+    loadSnapshot: async () => session.loadSnapshot(),
     invalidate: () => session.catalog.invalidate(),
     leaveDatabase: (database) => {
       host.pools.closeIdle(database);
