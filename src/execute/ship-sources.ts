@@ -1,6 +1,7 @@
 /**
  * The connections from which a statement's tables are read for the general plan. In a transaction these are the session's
- * own (they see its changes); otherwise Pleiad's own, each with one snapshot for all tables that it reads there.
+ * own (they see its changes); otherwise Pleiad's own, or the client's where row security shows each role other rows; each
+ * with one snapshot for all tables that it reads there.
  */
 import type { BackendConnection } from "../backend/backend-connection.ts";
 import type { ShippedTable } from "../plan/plan.ts";
@@ -10,7 +11,7 @@ import type { ExecutionContext, Run } from "./run.ts";
 
 interface Source {
   readonly connection: BackendConnection;
-  /** Set for Pleiad's own connections: they go back to the pool. */
+  /** It is not the transaction's: what was begun on it for this statement ends with it. */
   readonly own: boolean;
   readonly lease: Lease | undefined;
 }
@@ -19,6 +20,8 @@ interface Source {
 interface Need {
   readonly tables: number;
   readonly locks: boolean;
+  /** Row security decides by the role that reads. */
+  readonly asClient: boolean;
 }
 
 export class ShipSources {
@@ -38,6 +41,7 @@ export class ShipSources {
     const preferred = context.transaction.nodes.find((node) =>
       (snapshot.dataNodes as readonly string[]).includes(node),
     );
+    const asClient = tables.some(({ relation }) => relation.rowSecurity);
     const needed = new Map<string, Need>();
     for (const table of tables) {
       const nodes = nodesOfTable(
@@ -53,6 +57,7 @@ export class ShipSources {
         needed.set(node, {
           tables: (known?.tables ?? 0) + 1,
           locks: known?.locks === true || table.lock !== undefined,
+          asClient,
         });
       }
     }
@@ -61,29 +66,49 @@ export class ShipSources {
   }
 
   private async connect(node: string, need: Need): Promise<Source> {
-    const { transaction, pools, internalRole } = this.context;
+    const { transaction } = this.context;
     // Temporary tables are on the session's own connection, and only this session changes them: they need no snapshot.
     if (transaction.active || node === "catalog") {
       const lease = await transaction.lease(node, false);
       return { connection: lease.connection, own: false, lease };
     }
-    const settings = transaction.settings.withoutIdentity();
-    const connection = await pools.take(node, internalRole, transaction.database, settings.customNames);
-    for (const name of settings.customNames) connection.customSettings.add(name);
-    this.context.running.add(connection);
+    const { connection, lease } = need.asClient
+      ? await this.connectAsClient(node)
+      : await this.connectAsPleiad(node);
     // Outside a transaction locks are waited for, and gone when the statement has ended.
     const begin = need.locks
       ? "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
       : need.tables > 1
         ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
         : "";
+    if (begin !== "") await connection.query(begin);
+    return { connection, own: true, lease };
+  }
+
+  private async connectAsClient(node: string): Promise<Pick<Source, "connection" | "lease">> {
+    const lease = await this.context.transaction.leaseApart(node);
+    this.context.running.add(lease.connection);
+    await lease.prelude;
+    if (lease.preludeError !== undefined) {
+      this.context.running.delete(lease.connection);
+      lease.release();
+      throw lease.preludeError;
+    }
+    return { connection: lease.connection, lease };
+  }
+
+  private async connectAsPleiad(node: string): Promise<Pick<Source, "connection" | "lease">> {
+    const { transaction, pools, internalRole } = this.context;
+    const settings = transaction.settings.withoutIdentity();
+    const connection = await pools.take(node, internalRole, transaction.database, settings.customNames);
+    for (const name of settings.customNames) connection.customSettings.add(name);
+    this.context.running.add(connection);
     if (connection.settingsKey !== settings.key) {
       connection.settingsKey = undefined;
       await connection.query(settings.sql);
       connection.settingsKey = settings.key;
     }
-    if (begin !== "") await connection.query(begin);
-    return { connection, own: true, lease: undefined };
+    return { connection, lease: undefined };
   }
 
   of(table: ShippedTable): readonly BackendConnection[] {
@@ -94,11 +119,11 @@ export class ShipSources {
   async close(): Promise<void> {
     await Promise.all(
       [...this.sources.values()].map(async ({ connection, own, lease }) => {
-        lease?.release();
-        if (!own) return;
-        this.context.running.delete(connection);
-        if (connection.status !== 0x49) await connection.query("COMMIT");
-        this.context.pools.give(connection);
+        if (own) {
+          this.context.running.delete(connection);
+          if (connection.status !== 0x49) await connection.query("COMMIT");
+        }
+        this.giveBack(connection, lease);
       }),
     );
     this.sources.clear();
@@ -107,12 +132,16 @@ export class ShipSources {
   /** After an error: whatever still runs is dropped with its connection. */
   abandon(): void {
     for (const { connection, own, lease } of this.sources.values()) {
-      lease?.release();
       this.context.running.delete(connection);
-      if (!own) continue;
-      if (connection.depth > 0 || connection.status !== 0x49) connection.destroy("the statement failed");
-      this.context.pools.give(connection);
+      if (own && (connection.depth > 0 || connection.status !== 0x49))
+        connection.destroy("the statement failed");
+      this.giveBack(connection, lease);
     }
     this.sources.clear();
+  }
+
+  private giveBack(connection: BackendConnection, lease: Lease | undefined): void {
+    if (lease === undefined) this.context.pools.give(connection);
+    else lease.release();
   }
 }

@@ -7,7 +7,7 @@ import type { ShardName } from "./plan.ts";
 import type { Occurrence, QueryTree, Unit } from "./query-tree.ts";
 import { systemColumnUses, tableoidSplices } from "./system-columns.ts";
 import { fieldsOf, namePlace, removeOnly } from "./table-names.ts";
-import { hasSchemaHomonyms, schemaSplices, viewSplices } from "./view-splices.ts";
+import { hasSchemaHomonyms, schemaSplices, securedBehindView, viewSplices } from "./view-splices.ts";
 
 /** Undefined: the text cannot run on a data node. */
 export function directSplices(tree: QueryTree, snapshot: Snapshot): Splice[] | undefined {
@@ -15,6 +15,7 @@ export function directSplices(tree: QueryTree, snapshot: Snapshot): Splice[] | u
   for (const occurrence of tree.occurrences) {
     if (occurrence.rangeVar.inh !== true && hasChildren(snapshot, occurrence.relation)) return undefined;
   }
+  if (securedBehindView(tree) !== undefined) return undefined;
   return tree.units.length > 1 && hasSchemaHomonyms(tree) ? undefined : splicesOf(tree, tree.unit);
 }
 

@@ -18,7 +18,7 @@ import type { RowLock } from "./row-locks.ts";
 import { shardFilter, union } from "./shard-filter.ts";
 import { tableoidSplices } from "./system-columns.ts";
 import { namePlace, replaceName } from "./table-names.ts";
-import { hasSchemaHomonyms, schemaSplices, viewSplices } from "./view-splices.ts";
+import { hasSchemaHomonyms, schemaSplices, securedBehindView, viewSplices } from "./view-splices.ts";
 
 export interface GeneralRequest {
   readonly snapshot: Snapshot;
@@ -36,9 +36,8 @@ export function planGeneral(tree: QueryTree, request: GeneralRequest): GeneralPl
     if (lock.skipsLocked) return refusal("skip-locked-many-nodes", `Table "${relation.name}".`);
   if (hasSchemaHomonyms(tree)) return refusal("same-names");
   const relations = new Set([...tree.occurrences.map((o) => o.relation), ...request.readByFunctions]);
-  for (const relation of relations) {
-    if (relation.rowSecurity) return refusal("row-security-many-nodes", `Table "${relation.name}".`);
-  }
+  const hidden = securedBehindView(tree);
+  if (hidden !== undefined) return refusal("row-security-of-view", `View "${hidden.name}".`);
   for (const occurrence of tree.occurrences) {
     if (occurrence.rangeVar.inh !== true && hasChildren(request.snapshot, occurrence.relation)) {
       return refusal("inherits", `Table "${occurrence.relation.name}".`);
@@ -62,8 +61,6 @@ export function planWorkplace(
   rowTypes: boolean,
   snapshot: Snapshot,
 ): GeneralPlan {
-  for (const relation of relations)
-    if (relation.rowSecurity) throw refusal("row-security-many-nodes", `Table "${relation.name}".`);
   if (needsRowTypes(relations, snapshot)) throw refusal("function-reads-many-nodes");
   const tables = [...relations].map((relation): ShippedTable => ({
     relation,

@@ -83,3 +83,12 @@ export function hasSchemaHomonyms(tree: QueryTree): boolean {
     }),
   );
 }
+
+/**
+ * A view that reads with its owner's rights while row security hides rows of some table of the statement: a subquery in the
+ * view's place would read with the rights of whoever asks.
+ */
+export function securedBehindView(tree: QueryTree): Relation | undefined {
+  if (!tree.occurrences.some(({ relation }) => relation.rowSecurity)) return undefined;
+  return tree.units.find(({ view }) => view !== undefined && !view.relation.securityInvoker)?.view?.relation;
+}

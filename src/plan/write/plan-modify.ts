@@ -172,7 +172,7 @@ function stagedModify(
 ): StagedModify | PgError {
   const table = `Table "${relation.name}".`;
   if (reads.general instanceof PgError) return reads.general;
-  if (relation.rowSecurity) return refusal("row-security-many-nodes", table);
+  if (relation.rowSecurity) return refusal("row-security-staged", table);
   if (relation.hasTriggers) return refusal("triggers-staged", table);
   if (relation.kind !== "table" || relation.parents.length > 0) return refusal("partition-by", table);
   const onCatalog = defaults.some((d) => d.kind === "catalog");
