@@ -113,6 +113,22 @@ COMMENT ON VIEW pleiad.shards IS 'All shards of all tables, and the node and tab
 CREATE OR REPLACE VIEW pleiad.nodes AS SELECT name, kind FROM pleiad.node;
 COMMENT ON VIEW pleiad.nodes IS 'The servers of the cluster.';
 
+DO $do$
+BEGIN
+  IF pg_catalog.current_setting('server_version_num')::int >= 160000 THEN
+    CREATE OR REPLACE FUNCTION pleiad.input_is_valid(value text, type text) RETURNS boolean LANGUAGE sql STABLE
+      AS 'SELECT pg_catalog.pg_input_is_valid(value, type)';
+  ELSE
+    CREATE OR REPLACE FUNCTION pleiad.input_is_valid(value text, type text) RETURNS boolean LANGUAGE plpgsql STABLE STRICT AS $body$
+    BEGIN
+      EXECUTE pg_catalog.format('SELECT %L::%s', value, type);
+      RETURN true;
+    EXCEPTION WHEN data_exception OR integrity_constraint_violation THEN RETURN false;
+    END $body$;
+  END IF;
+END $do$;
+COMMENT ON FUNCTION pleiad.input_is_valid IS 'Whether a type accepts a text: pg_input_is_valid(), which PostgreSQL 15 does not have.';
+
 GRANT USAGE ON SCHEMA pleiad TO PUBLIC;
 GRANT SELECT ON pleiad.node, pleiad.colocation, pleiad.distributed_table, pleiad.shard, pleiad.catalog_version, pleiad.tables, pleiad.shards, pleiad.nodes TO PUBLIC;
 `;

@@ -5,6 +5,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { quoteLiteral } from "../sql/quote.ts";
+import { keepOutOfDumps } from "./keep-out-of-dumps.ts";
 import type { Query } from "./query.ts";
 
 const SECRET_BYTES = 24;
@@ -44,10 +45,11 @@ COMMENT ON FUNCTION pleiad.gate_rows(text, text) IS 'Runs a query as Pleiad''s o
 
 /**
  * Installs or completes the gate in one database and gives the secret in force there. `query` runs as the internal
- * superuser; `secret` is that of the server's other databases, if there is one already.
+ * superuser; `secret` is that of the server's other databases, if there is one already. The last step of every installation.
  */
 export async function installGate(query: Query, secret?: string): Promise<string> {
   await query(`SET client_min_messages = warning; ${SQL}; RESET client_min_messages`);
+  await keepOutOfDumps(query);
   const wanted = secret ?? randomBytes(SECRET_BYTES).toString("base64url");
   await query(
     `INSERT INTO pleiad.gate (secret) SELECT ${quoteLiteral(wanted)} WHERE NOT EXISTS (SELECT FROM pleiad.gate)`,

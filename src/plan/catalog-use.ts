@@ -62,7 +62,7 @@ export function findCatalogUse(
       findRelation(context.snapshot, context.searchPath, path.length > 1 ? path.at(-2) : undefined, name) !==
       undefined;
   }
-  for (const { node } of tree.functionCalls) {
+  for (const { node, block } of tree.functionCalls) {
     const path = names(node.funcname) ?? [];
     const last = path.at(-1) ?? "";
     needed ||= path.length > 1 && (path[0] === "pleiad" || path[0] === "information_schema");
@@ -76,7 +76,7 @@ export function findCatalogUse(
     if (connectionFunctions.has(name)) connectionFunction ??= name;
     else needed ||= readsCatalogs(name);
     needed ||= sequenceFunctions.has(name) || writingFunctions.has(name);
-    if (name === "set_config") settingCalls.push(settingCall(node));
+    if (name === "set_config") settingCalls.push(settingCall(node, block?.select));
     writes ||= writingFunctions.has(name) || writingPattern.test(name);
   }
   return { needed, writes, settingCalls, connectionFunction };

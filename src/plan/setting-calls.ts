@@ -2,23 +2,24 @@
  * Calls of set_config(): which settings a statement changes, and whether until the end of the transaction only. Names that are
  * put together at run time are refused: the session could not follow.
  */
-import type { FuncCall, Node } from "@pgsql/types";
+import type { FuncCall, Node, SelectStmt } from "@pgsql/types";
 import { refusal } from "../errors/refusal.ts";
 import { isSymbol, isWord, tokenText, type Token } from "../sql/tokens.ts";
 import { names, walk } from "../sql/walk.ts";
+import { fieldsOf } from "./table-names.ts";
 
 export interface SettingCall {
   readonly name: { readonly text: string } | { readonly parameter: number };
   readonly local: boolean | { readonly parameter: number };
 }
 
-/** A call in a statement's tree. Throws a refusal when it does not say what it sets. */
-export function settingCall(call: FuncCall): SettingCall {
+/** A call in a statement's tree, at the level `select`. Throws a refusal when it does not say what it sets. */
+export function settingCall(call: FuncCall, select: SelectStmt | undefined): SettingCall {
   const args = (call.args ?? []).map(withoutCast);
   const [name, , local] = args;
   // With another number of arguments PostgreSQL knows no such function.
   if (name === undefined || local === undefined || args.length !== 3) throw refusal("set-config-of-unknown");
-  const named = constantOrParameter(name);
+  const named = constantOrParameter(name) ?? nameInSettings(name, select);
   const locality = constantOrParameter(local);
   if (named === undefined || locality === undefined || typeof named === "boolean")
     throw refusal("set-config-of-unknown");
@@ -28,6 +29,28 @@ export function settingCall(call: FuncCall): SettingCall {
     return { name: named, local: value };
   }
   return { name: named, local: locality };
+}
+
+/**
+ * SELECT set_config(name, …) FROM pg_settings WHERE name = 'a_setting': how pg_dump sets what not every version has. With no such row
+ * nothing is called.
+ */
+function nameInSettings(name: Node, select: SelectStmt | undefined): { text: string } | undefined {
+  const [from, another] = select?.fromClause ?? [];
+  const where = select?.whereClause;
+  if (from === undefined || another !== undefined || !("RangeVar" in from) || where === undefined)
+    return undefined;
+  if (from.RangeVar.relname !== "pg_settings" || from.RangeVar.alias !== undefined) return undefined;
+  if (!isName(name) || !("A_Expr" in where)) return undefined;
+  const { kind, name: operator, lexpr, rexpr } = where.A_Expr;
+  if (kind !== "AEXPR_OP" || names(operator)?.join(".") !== "=" || !lexpr || !rexpr || !isName(lexpr))
+    return undefined;
+  const value = constantOrParameter(rexpr);
+  return typeof value === "object" && "text" in value ? value : undefined;
+}
+
+function isName(node: Node): boolean {
+  return "ColumnRef" in node && fieldsOf(node.ColumnRef).join(".") === "name";
 }
 
 /** PostgreSQL's spellings of a boolean. */

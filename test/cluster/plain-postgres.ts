@@ -29,7 +29,8 @@ export interface PlainPostgres {
 }
 
 export interface PlainPostgresOptions {
-  readonly pgBin?: string;
+  /** Programs of another PostgreSQL than the one of npm. */
+  readonly pgBin?: string | undefined;
   readonly locale?: string;
   /** Added to postgresql.conf. */
   readonly settings?: Readonly<Record<string, string>>;

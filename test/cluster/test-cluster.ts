@@ -23,6 +23,8 @@ export interface TestClusterOptions {
   readonly computeNodes?: number;
   /** Any keys of the configuration, such as { "log.level": "debug" }. */
   readonly set?: Readonly<Record<string, string>>;
+  /** Programs of another PostgreSQL than the one of npm. */
+  readonly pgBin?: string | undefined;
   /** A data directory of the caller, which destroy() leaves as it is. */
   readonly data?: string;
   /** Run the build (dist/) and not the sources. */
@@ -94,6 +96,7 @@ async function launch(options: TestClusterOptions, data: string, port: number): 
     `--port=${port}`,
     ...(options.dataNodes === undefined ? [] : ["--data-nodes", String(options.dataNodes)]),
     ...(options.computeNodes === undefined ? [] : ["--compute-nodes", String(options.computeNodes)]),
+    ...(options.pgBin === undefined ? [] : ["--pg-bin", options.pgBin]),
     ...Object.entries(settings).flatMap(([key, value]) => ["--set", `${key}=${value}`]),
   ];
   const errors = join(tmpdir(), `pleiad-test-${process.pid}-${launches++}.stderr`);

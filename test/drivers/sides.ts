@@ -5,8 +5,9 @@ import { copyLines, runSql } from "../../bench/run-sql.ts";
 import { startTestServers, type TestServers } from "../oracle/test-servers.ts";
 import type { Endpoint } from "../oracle/wire/connection.ts";
 
-export async function startDriverServers(): Promise<TestServers> {
-  const servers = await startTestServers();
+/** `pgBin`: programs of another PostgreSQL than the one of npm, for both. */
+export async function startDriverServers(pgBin?: string): Promise<TestServers> {
+  const servers = await startTestServers({ pgBin });
   for (const at of [servers.plain, servers.subject]) {
     const clause = (text: string): string => (at === servers.subject ? servers.clause(text) : "");
     await runSql(

@@ -1,7 +1,7 @@
 /**
  * Runs the statement library: `npm run oracle -- [--plain URL --subject URL] [--load] [--layout mixed|scattered|none]
- * [--only joins,windows] [--ids a,b] [--protocol simple|extended] [--verbose]`. Without URLs it starts a cluster and a
- * plain PostgreSQL of its own. Exit code 1 when an answer differs.
+ * [--only joins,windows] [--ids a,b] [--protocol simple|extended] [--pg-bin DIR] [--verbose]`. Without URLs it starts a
+ * cluster and a plain PostgreSQL of its own. Exit code 1 when an answer differs.
  */
 import { parseArgs } from "node:util";
 import { readLibrary } from "./library.ts";
@@ -18,6 +18,7 @@ const { values } = parseArgs({
     protocol: { type: "string", default: "simple" },
     only: { type: "string" },
     ids: { type: "string" },
+    "pg-bin": { type: "string" },
     verbose: { type: "boolean", default: false },
   },
 });

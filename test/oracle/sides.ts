@@ -10,6 +10,8 @@ export interface SideOptions {
   /** The subject is a plain PostgreSQL too, with its rows in the opposite order and other plans: nothing may differ. */
   readonly reversed?: boolean;
   readonly layout?: string;
+  /** Directory of the programs of both servers that are started here: any PostgreSQL that Pleiad runs on. */
+  readonly "pg-bin"?: string | undefined;
 }
 
 export interface Sides {
@@ -39,7 +41,7 @@ export async function openSides(options: SideOptions): Promise<Sides> {
   const layout = layoutOf(options.reversed ? "none" : options.layout);
   if (options.plain === undefined || options.subject === undefined) {
     const { startTestServers } = await import("./test-servers.ts");
-    const servers = await startTestServers();
+    const servers = await startTestServers({ pgBin: options["pg-bin"] });
     return connectSides(servers.plain, servers.subject, { ...options, load: true }, layout, () =>
       servers.stop(),
     );

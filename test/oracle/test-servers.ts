@@ -20,13 +20,18 @@ export interface TestServers {
 }
 
 export async function startTestServers(
-  options: { readonly set?: Readonly<Record<string, string>> } = {},
+  options: {
+    readonly set?: Readonly<Record<string, string>>;
+    /** Programs of another PostgreSQL than the one of npm, for both sides. */
+    readonly pgBin?: string | undefined;
+  } = {},
 ): Promise<TestServers> {
-  const plain = await startPlainPostgres();
+  const { pgBin } = options;
+  const plain = await startPlainPostgres({ pgBin });
   try {
     const cluster =
       process.env["PLEIAD_TEST_SUBJECT"] === "plain" ? undefined : await startTestCluster(options);
-    const other = cluster ? undefined : await startPlainPostgres();
+    const other = cluster ? undefined : await startPlainPostgres({ pgBin });
     const client = (database: string): Endpoint => (cluster ?? other ?? plain).client({ database });
     return {
       plain: plain.client(),

@@ -83,3 +83,14 @@ test("set_config reaches all nodes and goes when it should", () =>
     "RESET shop.who",
     "SELECT current_setting('shop.who') = '' FROM keyed WHERE k = 4",
   ));
+
+test("set_config of what may not exist, as pg_dump asks for it", () =>
+  same(
+    "SELECT set_config(name, '12', false) FROM pg_settings WHERE name = 'geqo_threshold'",
+    "SELECT set_config(name, 'x', false) FROM pg_catalog.pg_settings WHERE name = 'no_such_setting'",
+    "SELECT current_setting('geqo_threshold'), count(*) FROM keyed",
+    "SELECT set_config(name, '14', true) FROM pg_settings WHERE name = 'geqo_threshold'",
+    "SELECT current_setting('geqo_threshold'), count(*) FROM keyed",
+    "RESET geqo_threshold",
+    "SELECT current_setting('geqo_threshold'), count(*) FROM keyed",
+  ));

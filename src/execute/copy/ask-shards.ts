@@ -63,7 +63,7 @@ export class ShardOracle {
       if (this.binary) return `b${i + 1}${collation} AS v${i + 1}`;
       const text = `pg_catalog.convert_from(b${i + 1}, ${quoteLiteral(this.encoding)})`;
       const type = quoteLiteral(column.typeName);
-      return `CASE WHEN pg_catalog.pg_input_is_valid(${text}, ${type}) THEN ${text}::${column.typeName} END${collation} AS v${i + 1}`;
+      return `CASE WHEN pleiad.input_is_valid(${text}, ${type}) THEN ${text}::${column.typeName} END${collation} AS v${i + 1}`;
     });
     return `(SELECT ${values.join(", ")}, n FROM unnest(${arrays.join(", ")}) WITH ORDINALITY AS a (${names.join(", ")}, n)) AS k`;
   }

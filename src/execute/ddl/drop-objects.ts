@@ -8,6 +8,7 @@ import { isWord, nextToken } from "../../sql/tokens.ts";
 import { names } from "../../sql/walk.ts";
 import { nodesWithTable } from "./create-table.ts";
 import type { DdlStatement } from "./ddl-statement.ts";
+import { refuseOwnExtension } from "./extensions.ts";
 import { followDrops, refuseChangedKeys } from "./follow-structure.ts";
 
 export async function dropObjects(ddl: DdlStatement): Promise<string> {
@@ -41,15 +42,21 @@ export async function dropObjects(ddl: DdlStatement): Promise<string> {
     }
     case "OBJECT_SCHEMA":
       return dropSchemas(ddl, drop);
-    default: {
-      const tag = await ddl.onCatalog();
-      const after = await ddl.reload();
-      await followDrops(ddl, after);
-      refuseChangedKeys(ddl, after);
-      await ddl.onNodes(ddl.otherNodes, () => ifExists(ddl.statement));
-      return tag;
-    }
+    case "OBJECT_EXTENSION":
+      for (const object of drop.objects ?? []) refuseOwnExtension(names([object])?.[0]);
+      return dropAnything(ddl);
+    default:
+      return dropAnything(ddl);
   }
+}
+
+async function dropAnything(ddl: DdlStatement): Promise<string> {
+  const tag = await ddl.onCatalog();
+  const after = await ddl.reload();
+  await followDrops(ddl, after);
+  refuseChangedKeys(ddl, after);
+  await ddl.onNodes(ddl.otherNodes, () => ifExists(ddl.statement));
+  return tag;
 }
 
 /** Indexes that the catalog node dropped are dropped on the nodes of their tables, by name. */

@@ -22,6 +22,7 @@ import {
   runOnCatalogOnly,
   runWhereItIs,
 } from "./everywhere.ts";
+import { alterExtensionContents } from "./extensions.ts";
 import { changeOwned, grant } from "./grant.ts";
 import { analyzeInTransaction, maintain } from "./maintain.ts";
 import { onDataNodes, rename, setSchema } from "./rename.ts";
@@ -89,7 +90,7 @@ const HANDLERS: ReadonlyMap<string, DdlHandler> = new Map<string, DdlHandler>([
   ["AlterTSDictionaryStmt", runEverywhere],
   ["CreateExtensionStmt", runEverywhere],
   ["AlterExtensionStmt", runEverywhereWithTables],
-  ["AlterExtensionContentsStmt", runEverywhere],
+  ["AlterExtensionContentsStmt", alterExtensionContents],
   ["VacuumStmt", analyzeInTransaction],
 ]);
 

@@ -33,6 +33,7 @@ export async function modifyStaged(context: ExecutionContext, plan: ModifyPlan, 
   if (target.distribution!.kind === "replicated") await lockReplicas(context, target);
   const workplace = await openWorkplace(context, staged.general, run);
   try {
+    if (plan.command === "MERGE") await requireMergeOfViews(workplace);
     const drawn = await drawTimes(context, plan);
     const standIn = await buildStandIn(context, workplace.connection, plan, staged, identity, drawn, run);
     const tag = await runThere(context, plan, staged, workplace, run);
@@ -42,6 +43,14 @@ export async function modifyStaged(context: ExecutionContext, plan: ModifyPlan, 
   } finally {
     await closeWorkplace(workplace);
   }
+}
+
+/** First version whose MERGE takes a view, such as the one that stands in for the table. */
+const MERGE_OF_VIEWS = 170_000;
+
+async function requireMergeOfViews({ connection }: Lease): Promise<void> {
+  const [row] = await connection.query("SHOW server_version_num");
+  if (Number(row![0]) < MERGE_OF_VIEWS) throw refusal("merge-staged");
 }
 
 /** Defaults that are the transaction's time have one value. */
