@@ -150,7 +150,7 @@ function endOfNumber(text: Buffer, start: number): number {
     : i;
 }
 
-/** Behind the closing quote; -1 for an unclosed one, a backslash inside, or a literal that may go on behind a line break. */
+/** Behind the closing quote; -1 for an unclosed one, a backslash inside, or a literal that may go on behind a line break or a comment. */
 function endOfString(text: Buffer, start: number): number {
   let i = start + 1;
   for (;;) {
@@ -169,7 +169,8 @@ function endOfString(text: Buffer, start: number): number {
     lineBreak ||= text[j] === 10 || text[j] === 13;
     j++;
   }
-  return lineBreak && (text[j] === 39 || text[j] === 45) ? -1 : end;
+  const comment = text[j] === 45 && text[j + 1] === 45;
+  return comment || (lineBreak && text[j] === 39) ? -1 : end;
 }
 
 /** The value of a lifted literal as text: digits as written, a string without its quotes. */

@@ -18,6 +18,10 @@ function constantsAt(queryString: string): string[] {
 }
 
 describe("parseStatements", () => {
+  test("takes comments between the parts of a string, as PostgreSQL does", () => {
+    expect(constantsAt("SELECT 1; SELECT N'a' \n -- x'\n 'b' || 'c'")).toEqual(["1", "'a'", "'c'"]);
+  });
+
   test("splits a query string; texts and offsets are bytes of the client's string", () => {
     const queryString = " /* é */ SELECT 'é'; ;SELECT 2 -- x\n; ";
     const statements = parseStatements(queryString);

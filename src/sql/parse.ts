@@ -6,6 +6,7 @@ import { hasSqlDetails, loadModule, parseSync } from "libpg-query";
 import type { Node } from "@pgsql/types";
 import { pgError, type PgError } from "../errors/pg-error.ts";
 import { extractDistributionClauses, mayHoldDistributionClause } from "./distribution-clause.ts";
+import { blankCommentsWithinStrings } from "./tokens.ts";
 import type { ParsedStatement } from "./statement.ts";
 import { shiftLocations } from "./walk.ts";
 
@@ -32,6 +33,8 @@ export function parseStatements(queryString: string): ParsedStatement[] {
   try {
     raw = parseRaw(queryString);
   } catch (error) {
+    const plain = blankCommentsWithinStrings(original);
+    if (plain !== undefined) return parseStatements(plain.toString("utf8"));
     if (!mayHoldDistributionClause(queryString)) throw error;
     return parseWithDistribution(original, error);
   }

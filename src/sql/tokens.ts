@@ -87,24 +87,55 @@ function endOfQuoted(text: Buffer, open: number, escapes: boolean): number {
   return text.length;
 }
 
-/** 'a' <newline> 'b' is one literal; only white space with a line break and -- comments may stand between. */
-function endOfString(text: Buffer, open: number, escapes: boolean): number {
+/**
+ * 'a' <newline> 'b' is one literal; only white space with a line break and -- comments may stand between (scan.l: quotecontinue).
+ * `comments` gets those comments.
+ */
+function endOfString(
+  text: Buffer,
+  open: number,
+  escapes: boolean,
+  comments?: { start: number; end: number }[],
+): number {
   let end = endOfQuoted(text, open, escapes);
   for (;;) {
     let i = end;
     let lineBreak = false;
+    const between: { start: number; end: number }[] = [];
     for (;;) {
       const b = text[i];
       if (b !== undefined && isSpace(b)) {
         lineBreak ||= b === Byte.Newline || b === Byte.Return;
         i++;
-      } else if (lineBreak && b === Byte.Minus && text[i + 1] === Byte.Minus) {
+      } else if (b === Byte.Minus && text[i + 1] === Byte.Minus) {
+        const start = i;
         while (i < text.length && text[i] !== Byte.Newline && text[i] !== Byte.Return) i++;
+        between.push({ start, end: i });
       } else break;
     }
     if (!lineBreak || text[i] !== Byte.Quote) return end;
+    comments?.push(...between);
     end = endOfQuoted(text, i, escapes);
   }
+}
+
+/**
+ * The text with blanks in place of comments between the parts of one string literal; undefined if there is none. Our parser's
+ * scanner, unlike PostgreSQL's, takes such parts for two literals.
+ */
+export function blankCommentsWithinStrings(text: Buffer): Buffer | undefined {
+  const comments: { start: number; end: number }[] = [];
+  for (const token of tokenize(text)) {
+    if (token.kind !== "string") continue;
+    const open = text.indexOf(Byte.Quote, token.start);
+    // A dollar-quoted string has no parts.
+    if (text[token.start] !== Byte.Dollar)
+      endOfString(text, open, /[eE]/.test(String.fromCharCode(text[token.start]!)), comments);
+  }
+  if (comments.length === 0) return undefined;
+  const blanked = Buffer.from(text);
+  for (const { start, end } of comments) blanked.fill(Byte.Space, start, end);
+  return blanked;
 }
 
 function endOfDollarQuoted(text: Buffer, open: number): number | undefined {
