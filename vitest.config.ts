@@ -9,6 +9,7 @@ export default defineConfig({
           name: "unit",
           include: ["src/**/*.test.ts", "test/house/**/*.test.ts"],
           exclude: ["src/**/*.pg.test.ts", "**/node_modules/**"],
+          testTimeout: 30_000,
         },
       },
       {
