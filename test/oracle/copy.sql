@@ -233,10 +233,30 @@ COPY (SELECT t.lang, t.code, l.loan_id FROM titles t JOIN loans l USING (lang, c
 -- @id copy.out_key
 COPY (SELECT loan_id, taken FROM loans WHERE member_id = 7) TO STDOUT;
 
--- @id copy.out_returning | may-refuse
+-- @id copy.out_returning
 BEGIN;
 COPY (DELETE FROM donations WHERE donor = 7 RETURNING donation_id, amount) TO STDOUT;
 ROLLBACK;
+
+-- @id copy.out_written_rows | rows of several nodes, nothing returned, a column twice, escapes, CSV with a header
+BEGIN;
+COPY (UPDATE loans SET loan_id = loan_id WHERE member_id < 40 RETURNING member_id, loan_id, taken, extension) TO STDOUT;
+COPY (UPDATE members SET name = E'tab\t"nl"\n bs\\ \u00fc' WHERE member_id IN (7, 8, 9) RETURNING name, home, phones, NULL, '', name) TO STDOUT (FORMAT csv, HEADER, FORCE_QUOTE *);
+COPY (UPDATE members SET name = E'tab\t"nl"\n bs\\ \u00fc' WHERE member_id IN (7, 8, 9) RETURNING name, NULL, '', name) TO STDOUT (NULL 'nil', DELIMITER '|');
+COPY (DELETE FROM loans WHERE false RETURNING *) TO STDOUT (HEADER);
+COPY (INSERT INTO languages SELECT 'x' || g, 'name', g FROM generate_series(1, 3) g RETURNING lang) TO STDOUT;
+SELECT count(*) FROM languages;
+ROLLBACK;
+SELECT count(*) FROM languages;
+
+-- @id copy.out_written_rows_alone | it commits by itself, or not at all | expect 0A000 23505 22P02
+CREATE TABLE t_hash (k int PRIMARY KEY, v text);
+COPY (INSERT INTO t_hash SELECT g, 'v' || g FROM generate_series(1, 20) g RETURNING k, v) TO STDOUT;
+COPY (UPDATE t_hash SET v = 'u') TO STDOUT;
+COPY (INSERT INTO t_hash VALUES (30, 'a'), (31, 'b'), (20, 'c') RETURNING k) TO STDOUT;
+COPY (UPDATE t_hash SET v = (v || 'x')::int RETURNING k) TO STDOUT;
+SELECT * FROM t_hash;
+DROP TABLE t_hash;
 
 -- @id copy.out_text_escapes
 COPY (SELECT E'tab\t nl\n bs\\ cr\r', NULL, '' FROM languages WHERE lang = 'da') TO STDOUT;

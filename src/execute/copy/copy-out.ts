@@ -25,7 +25,7 @@ import { readCopyFormat } from "./copy-format.ts";
 import { tableRange, type CopyStatement } from "./statement-parts.ts";
 
 /** One server's COPY TO, or several servers' as one. */
-async function copyOut(
+export async function copyOut(
   context: ExecutionContext,
   leases: readonly Lease[],
   statement: ParsedStatement,

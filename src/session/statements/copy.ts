@@ -15,6 +15,7 @@ import { names } from "../../sql/walk.ts";
 import { planStatement } from "../plan-statement.ts";
 import type { PlannedStatement } from "../planned-statement.ts";
 import type { Session } from "../session.ts";
+import { copyWrittenRows } from "./copy-written-rows.ts";
 import { innerStatement } from "./inner-statement.ts";
 import { refuseSettingCalls } from "./set-config.ts";
 
@@ -124,10 +125,10 @@ async function copyFrom(
 async function copyQuery(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {
   const { statement } = planned;
   const copy = (statement.tree as { CopyStmt: CopyStatement }).CopyStmt;
-  const { start, end } = queryRange(statement.text);
-  const inner = innerStatement(statement, copy.query!, start, end);
+  const range = queryRange(statement.text);
+  const inner = innerStatement(statement, copy.query!, range.start, range.end);
   const kind = classify(inner.tree);
-  if (kind === "write") throw refusal("copy-of-write");
+  if (kind === "write") return copyWrittenRows(session, statement, inner, range, run);
   if (kind !== "read") return copyOutOnCatalog(session.context, statement, false, run);
   const { plan, description } = await planStatement(session, inner, [], false);
   // What the session knows was put into another text than the one that COPY sends.
@@ -143,5 +144,5 @@ async function copyQuery(session: Session, planned: PlannedStatement, run: Run):
     }
   }
   if (plan?.kind !== "read") throw refusal("statement-kind");
-  return copyQueryOut(session.context, statement, plan, start, run);
+  return copyQueryOut(session.context, statement, plan, range.start, run);
 }
