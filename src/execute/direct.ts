@@ -10,7 +10,7 @@ import { execute, query, sync } from "../protocol/frontend-messages.ts";
 import { quoteQualified } from "../sql/quote.ts";
 import { applySplices } from "../sql/splice.ts";
 import type { ParsedStatement, Splice } from "../sql/statement.ts";
-import type { Lease } from "../transaction/session-transaction.ts";
+import type { Lease } from "../transaction/lease.ts";
 import type { SessionSettings } from "../transaction/settings.ts";
 import { Answer, AnswerScope } from "./answer.ts";
 import { clientError } from "./client-error.ts";

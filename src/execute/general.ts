@@ -9,7 +9,7 @@ import type { GeneralPlan, ReadPlan } from "../plan/plan.ts";
 import { quoteIdentifier, quoteQualified } from "../sql/quote.ts";
 import { applySplices } from "../sql/splice.ts";
 import type { ParsedStatement } from "../sql/statement.ts";
-import type { Lease } from "../transaction/session-transaction.ts";
+import { preludeDone, type Lease } from "../transaction/lease.ts";
 import { Answer, AnswerScope } from "./answer.ts";
 import { checkPrivileges } from "./check-privileges.ts";
 import { clientError } from "./client-error.ts";
@@ -108,8 +108,7 @@ export async function openWorkplace(
   try {
     await sources.open(general.tables, run);
     lease = await context.transaction.leaseApart(node);
-    await lease.prelude;
-    if (lease.preludeError !== undefined) throw lease.preludeError;
+    await preludeDone(lease);
     const { connection } = lease;
     context.running.add(connection);
     const creates = general.tables.map(createSql).join("; ");

@@ -6,7 +6,7 @@ import { Answer, AnswerScope } from "./answer.ts";
 import { clientError } from "./client-error.ts";
 import { runOnNode } from "./direct.ts";
 import { preparedRequest } from "./prepared-request.ts";
-import type { Lease } from "../transaction/session-transaction.ts";
+import { preludeDone, type Lease } from "../transaction/lease.ts";
 import type { ExecutionContext, Outcome, Run } from "./run.ts";
 
 export async function runOnCatalog(
@@ -33,8 +33,7 @@ export async function runOnLease(
   statement: ParsedStatement,
   run: Run,
 ): Promise<Outcome> {
-  if (lease.prelude !== undefined) await lease.prelude;
-  if (lease.preludeError !== undefined) throw lease.preludeError;
+  await preludeDone(lease);
   // Simple protocol without a description: the catalog node's own RowDescription is the client's.
   const describes = run.bind === undefined && run.preface.isEmpty;
   const answer = new Answer(

@@ -5,7 +5,7 @@
  */
 import type { BackendConnection } from "../backend/backend-connection.ts";
 import type { ShippedTable } from "../plan/plan.ts";
-import type { Lease } from "../transaction/session-transaction.ts";
+import type { Lease } from "../transaction/lease.ts";
 import { firstDataNode, nodesOfTable } from "./locate.ts";
 import type { ExecutionContext, Run } from "./run.ts";
 

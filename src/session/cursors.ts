@@ -9,7 +9,8 @@ import type { ParsedStatement } from "../sql/statement.ts";
 import { quoteIdentifier } from "../sql/quote.ts";
 import type { Dependent } from "../transaction/dependents.ts";
 import type { Description } from "./planned-statement.ts";
-import type { Lease, SessionTransaction } from "../transaction/session-transaction.ts";
+import type { Lease } from "../transaction/lease.ts";
+import type { SessionTransaction } from "../transaction/session-transaction.ts";
 
 export interface FetchStmt {
   readonly portalname: string;

@@ -29,13 +29,13 @@ export class Temporaries {
 
   /** May a name mean one of them? Then plans are this session's own. */
   get active(): boolean {
-    return this.transaction.temporary || this.relations.length > 0;
+    return this.transaction.connections.temporary || this.relations.length > 0;
   }
 
   /** A statement is about to make, change or drop some. */
   async change(session: Session): Promise<void> {
     listenOn(session, await this.transaction.pin("catalog"));
-    this.transaction.temporary = true;
+    this.transaction.connections.temporary = true;
     this.noteChange();
   }
 
@@ -57,7 +57,7 @@ export class Temporaries {
   /** The catalog with the session's own relations in it. */
   async over(base: Snapshot): Promise<Snapshot> {
     if (!this.active) return base;
-    if (!this.transaction.temporary) this.lost();
+    if (!this.transaction.connections.temporary) this.lost();
     else if (this.stale && !this.transaction.failed) await this.reload(base);
     if (this.relations.length === 0) return base;
     if (this.seen?.base !== base) this.seen = { base, snapshot: withRelations(base, this.relations) };
@@ -76,7 +76,7 @@ export class Temporaries {
     }
     this.stale = false;
     this.seen = undefined;
-    if (this.relations.length === 0 && !transaction.active) transaction.temporary = false;
+    if (this.relations.length === 0 && !transaction.active) transaction.connections.temporary = false;
   }
 
   /** The connection is gone, and they with it: their names never come to mean users' tables. */

@@ -3,6 +3,7 @@
  * connection. Immutable: a change makes a new object, so a transaction can go back to what was before.
  */
 import { createHash } from "node:crypto";
+import { quoteLiteral } from "../sql/quote.ts";
 
 export class SessionSettings {
   /** Values by lower-case name, in the form that set_config() takes. "role" and "session_authorization" are among them. */
@@ -68,10 +69,10 @@ export class SessionSettings {
       let identity: string[] = [];
       for (const [name, value] of this.values) {
         if (name === "session_authorization")
-          identity = [`SET SESSION AUTHORIZATION ${literal(value)}`, ...identity];
+          identity = [`SET SESSION AUTHORIZATION ${quoteLiteral(value)}`, ...identity];
         else if (name === "role")
-          identity = [...identity, value === "none" ? "SET ROLE NONE" : `SET ROLE ${literal(value)}`];
-        else calls.push(`pg_catalog.set_config(${literal(name)}, ${literal(value)}, false)`);
+          identity = [...identity, value === "none" ? "SET ROLE NONE" : `SET ROLE ${quoteLiteral(value)}`];
+        else calls.push(`pg_catalog.set_config(${quoteLiteral(name)}, ${quoteLiteral(value)}, false)`);
       }
       if (calls.length > 0) parts.push(`SELECT ${calls.join(", ")}`);
       this.cachedSql = [...parts, ...identity].join("; ");
@@ -92,10 +93,4 @@ function fingerprint(entries: readonly (readonly [string, string])[]): string {
   if (entries.length === 0) return "";
   const sorted = entries.toSorted(([a], [b]) => (a < b ? -1 : 1));
   return createHash("sha256").update(JSON.stringify(sorted)).digest("base64");
-}
-
-/** A string literal that means the same whatever standard_conforming_strings says: E'' when a backslash is in it. */
-function literal(value: string): string {
-  const quoted = `'${value.replaceAll("'", "''").replaceAll("\\", "\\\\")}'`;
-  return value.includes("\\") ? ` E${quoted}` : quoted;
 }

@@ -11,7 +11,7 @@ import { Frontend } from "../../protocol/message-types.ts";
 import { quoteIdentifier } from "../../sql/quote.ts";
 import { applySplices } from "../../sql/splice.ts";
 import type { ParsedStatement, Splice } from "../../sql/statement.ts";
-import type { Lease } from "../../transaction/session-transaction.ts";
+import { preludeDone, type Lease } from "../../transaction/lease.ts";
 import { clientError } from "../client-error.ts";
 import type { ExecutionContext, Run } from "../run.ts";
 import { binaryIsPortable } from "../ship-table.ts";
@@ -144,8 +144,7 @@ export class CopyIn {
   /** The session's part on the catalog node: where sequences live, and which has the transaction's time. */
   private async catalogConnection(writes: boolean) {
     this.catalogLease = await this.context.transaction.lease("catalog", writes);
-    await this.catalogLease.prelude;
-    if (this.catalogLease.preludeError !== undefined) throw this.catalogLease.preludeError;
+    await preludeDone(this.catalogLease);
     return this.catalogLease.connection;
   }
 
@@ -183,8 +182,7 @@ export class CopyIn {
     // In order of name, so that two statements never wait for each other's connections.
     for (const name of names.toSorted()) {
       const lease = await context.transaction.lease(name, false);
-      await lease.prelude;
-      if (lease.preludeError !== undefined) throw lease.preludeError;
+      await preludeDone(lease);
       this.nodes.push(new NodeCopy(name, lease));
     }
     for (const node of this.nodes) {

@@ -11,7 +11,7 @@ import { query } from "../../protocol/frontend-messages.ts";
 import { quoteIdentifier } from "../../sql/quote.ts";
 import { applySplices } from "../../sql/splice.ts";
 import type { ParsedStatement, Splice } from "../../sql/statement.ts";
-import type { Lease } from "../../transaction/session-transaction.ts";
+import type { Lease } from "../../transaction/lease.ts";
 import { checkPrivileges } from "../check-privileges.ts";
 import { clientError } from "../client-error.ts";
 import { firstCause, textForShard } from "../direct.ts";

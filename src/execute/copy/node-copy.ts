@@ -5,7 +5,7 @@ import { readCommandTag } from "../../protocol/backend-messages.ts";
 import { parseErrorFields } from "../../protocol/error-response.ts";
 import { copyDone, copyFail, query } from "../../protocol/frontend-messages.ts";
 import { Backend, Frontend } from "../../protocol/message-types.ts";
-import type { Lease } from "../../transaction/session-transaction.ts";
+import type { Lease } from "../../transaction/lease.ts";
 import { LineIndex } from "./line-index.ts";
 
 const BATCH_BYTES = 64 * 1024;

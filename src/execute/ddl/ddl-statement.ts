@@ -18,6 +18,7 @@ import { clientError } from "../client-error.ts";
 import type { ExecutionContext } from "../run.ts";
 import { logForCompute } from "./compute-definition.ts";
 import { gateQuery } from "./gate-query.ts";
+import { preludeDone } from "../../transaction/lease.ts";
 
 export interface DdlNode {
   readonly name: string;
@@ -231,8 +232,7 @@ export class DdlStatement {
   private async onLease<T>(node: string, work: (connection: BackendConnection) => Promise<T>): Promise<T> {
     const lease = await this.context.execution.transaction.leaseApart(node);
     try {
-      if (lease.prelude !== undefined) await lease.prelude;
-      if (lease.preludeError !== undefined) throw lease.preludeError;
+      await preludeDone(lease);
       return await work(lease.connection);
     } finally {
       lease.release();
@@ -242,8 +242,7 @@ export class DdlStatement {
   /** The server's connection in the client's transaction. */
   async connection(node: string): Promise<BackendConnection> {
     const lease = await this.context.execution.transaction.lease(node, true);
-    if (lease.prelude !== undefined) await lease.prelude;
-    if (lease.preludeError !== undefined) throw lease.preludeError;
+    await preludeDone(lease);
     return lease.connection;
   }
 

@@ -6,6 +6,7 @@ import { quoteLiteral } from "../../sql/quote.ts";
 import type { SessionTransaction } from "../../transaction/session-transaction.ts";
 import type { ExecutionContext } from "../run.ts";
 import { defaultOf } from "./stage.ts";
+import { preludeDone } from "../../transaction/lease.ts";
 
 /** Sessions for which numbers were drawn over a connection that is not theirs: currval() would not know of them. */
 const drewElsewhere = new WeakSet<SessionTransaction>();
@@ -14,7 +15,7 @@ const drewElsewhere = new WeakSet<SessionTransaction>();
 export function hasLostLastValues(transaction: SessionTransaction): boolean {
   return (
     drewElsewhere.has(transaction) &&
-    transaction.pinnedTo("catalog") === undefined &&
+    transaction.connections.pinnedTo("catalog") === undefined &&
     transaction.participant("catalog") === undefined
   );
 }
@@ -43,14 +44,13 @@ export async function drawValues(
   if (rows === 0 || columns.length === 0) return [];
   const { transaction } = context;
   const writes = columns.some((column) => defaulted(column, context.snapshot()).kind === "catalog");
-  const pinned = transaction.pinnedTo("catalog") !== undefined;
+  const pinned = transaction.connections.pinnedTo("catalog") !== undefined;
   if (writes && !pinned) drewElsewhere.add(transaction);
   // The session's own connection, where it has one, so that currval() knows of the numbers.
   const own = transaction.active || pinned;
   const lease = await (own ? transaction.lease("catalog", writes) : transaction.leaseApart("catalog"));
   try {
-    await lease.prelude;
-    if (lease.preludeError !== undefined) throw lease.preludeError;
+    await preludeDone(lease);
     // OFFSET 0: each default is evaluated once per row, whatever is made of its value above.
     const drawn = columns
       .map((column, i) => `(${defaultOf(column)})::${column.typeName} AS v${i}`)

@@ -3,7 +3,7 @@ import { pgError, type PgError } from "../../errors/pg-error.ts";
 import { query } from "../../protocol/frontend-messages.ts";
 import type { ParsedStatement } from "../../sql/statement.ts";
 import { tokenize, tokenText } from "../../sql/tokens.ts";
-import type { Lease } from "../../transaction/session-transaction.ts";
+import { preludeDone, type Lease } from "../../transaction/lease.ts";
 import { Answer, AnswerScope } from "../answer.ts";
 import { clientError } from "../client-error.ts";
 import type { ClientOutput } from "../client-output.ts";
@@ -53,10 +53,11 @@ export async function runShare(
 export async function openLease(context: ExecutionContext, node: string): Promise<Lease> {
   if (context.cancelled) throw cancelled();
   const lease = await context.transaction.lease(node, true);
-  await lease.prelude;
-  if (lease.preludeError !== undefined) {
+  try {
+    await preludeDone(lease);
+  } catch (error) {
     lease.release();
-    throw lease.preludeError;
+    throw error;
   }
   return lease;
 }

@@ -8,7 +8,7 @@ import { query } from "../../protocol/frontend-messages.ts";
 import { quoteIdentifier, quoteQualified } from "../../sql/quote.ts";
 import { applySplices } from "../../sql/splice.ts";
 import type { Splice } from "../../sql/statement.ts";
-import type { Lease } from "../../transaction/session-transaction.ts";
+import type { Lease } from "../../transaction/lease.ts";
 import { Answer, AnswerScope } from "../answer.ts";
 import { clientError } from "../client-error.ts";
 import { openWorkplace, closeWorkplace } from "../general.ts";

@@ -68,7 +68,7 @@ export async function withCatalogState(
   run: (writes: boolean) => Promise<Outcome>,
 ): Promise<Outcome> {
   const { transaction } = session;
-  const hadOwn = transaction.pinnedTo("catalog") !== undefined;
+  const hadOwn = transaction.connections.pinnedTo("catalog") !== undefined;
   try {
     return await run(await prepareCatalogState(session, plan));
   } finally {
@@ -78,8 +78,8 @@ export async function withCatalogState(
 }
 
 async function unpinUnlessLocked({ transaction }: Session): Promise<void> {
-  const own = transaction.pinnedTo("catalog");
+  const own = transaction.connections.pinnedTo("catalog");
   if (own === undefined) return;
   const [row] = await own.query(LOCKS_HELD);
-  if (row?.[0] === "0") transaction.unpinFrom("catalog");
+  if (row?.[0] === "0") transaction.connections.unpinFrom("catalog");
 }

@@ -18,7 +18,7 @@ import { query } from "../../protocol/frontend-messages.ts";
 import { applySplices } from "../../sql/splice.ts";
 import type { Splice } from "../../sql/statement.ts";
 import { isWord, nextToken } from "../../sql/tokens.ts";
-import type { Lease } from "../../transaction/session-transaction.ts";
+import { preludeDone, type Lease } from "../../transaction/lease.ts";
 import type { Node } from "@pgsql/types";
 import { Cursor, type FetchStmt } from "../cursors.ts";
 import { planStatement } from "../plan-statement.ts";
@@ -139,17 +139,15 @@ async function openPlace(
 /** The transaction's own connection to a node. */
 async function joined(session: Session, node: string, writes: boolean): Promise<Lease> {
   const lease = await session.transaction.lease(node, writes);
-  await lease.prelude;
-  if (lease.preludeError !== undefined) throw lease.preludeError;
+  await preludeDone(lease);
   return lease;
 }
 
 /** A connection in a transaction of its own. */
 async function apart(session: Session, node: string): Promise<Lease> {
   const lease = await session.transaction.leaseApart(node);
-  await lease.prelude;
   try {
-    if (lease.preludeError !== undefined) throw lease.preludeError;
+    await preludeDone(lease);
     await lease.connection.query("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
   } catch (error) {
     lease.release();

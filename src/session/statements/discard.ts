@@ -21,14 +21,16 @@ export async function runDiscard(session: Session, planned: PlannedStatement, ru
     session.prepared.clear();
     for (const cursor of session.cursors.all()) await session.cursors.close(cursor);
     // Advisory locks and LISTEN end with the connection that holds them; others may wait for the locks at once.
-    await session.transaction.pinnedTo("catalog")?.query("SELECT pg_catalog.pg_advisory_unlock_all()");
-    session.transaction.unpin();
+    await session.transaction.connections
+      .pinnedTo("catalog")
+      ?.query("SELECT pg_catalog.pg_advisory_unlock_all()");
+    session.transaction.connections.unpin();
     session.temporaries.forget();
     const { transaction, startupSettings } = session;
     transaction.changeSettings(startupSettings.keepingCustomOf(transaction.settings), false);
     await session.reported.sendChanged();
   }
-  if (target === "DISCARD_TEMP" && session.transaction.temporary) {
+  if (target === "DISCARD_TEMP" && session.transaction.connections.temporary) {
     const lease = await session.transaction.lease("catalog", true);
     try {
       await lease.connection.query("DISCARD TEMP");
@@ -38,6 +40,6 @@ export async function runDiscard(session: Session, planned: PlannedStatement, ru
     }
   }
   if (target === "DISCARD_SEQUENCES")
-    await session.transaction.pinnedTo("catalog")?.query("DISCARD SEQUENCES");
+    await session.transaction.connections.pinnedTo("catalog")?.query("DISCARD SEQUENCES");
   return complete(session.context, run, TAGS[target]!);
 }

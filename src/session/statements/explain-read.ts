@@ -9,7 +9,7 @@ import { ShipSources } from "../../execute/ship-sources.ts";
 import { atTransactionTime } from "../../execute/transaction-time.ts";
 import type { DistributedPlan, ExplainStep } from "../../plan/explain/distributed-plan.ts";
 import type { CatalogPlan, GeneralPlan, ReadPlan, ShippedTable } from "../../plan/plan.ts";
-import type { Lease } from "../../transaction/session-transaction.ts";
+import type { Lease } from "../../transaction/lease.ts";
 import { askServer, explainThere, milliseconds, type Explaining } from "./explain-servers.ts";
 import { refuseSettingCalls } from "./set-config.ts";
 

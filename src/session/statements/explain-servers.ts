@@ -11,7 +11,7 @@ import { parseErrorFields } from "../../protocol/error-response.ts";
 import { query } from "../../protocol/frontend-messages.ts";
 import { Backend } from "../../protocol/message-types.ts";
 import type { ParsedStatement } from "../../sql/statement.ts";
-import type { Lease } from "../../transaction/session-transaction.ts";
+import { preludeDone, type Lease } from "../../transaction/lease.ts";
 import type { Session } from "../session.ts";
 
 /** One EXPLAIN under way. */
@@ -38,8 +38,7 @@ export async function explainThere(
   session.context.running.add(connection);
   let plan: string;
   try {
-    await lease.prelude;
-    if (lease.preludeError !== undefined) throw lease.preludeError;
+    await preludeDone(lease);
     plan = await askServer(connection, Buffer.concat([prefix, text.sql]), run);
   } catch (error) {
     if (!(error instanceof PgError)) throw error;

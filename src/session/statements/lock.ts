@@ -10,6 +10,7 @@ import type { Outcome, Run } from "../../execute/run.ts";
 import { quoteQualified } from "../../sql/quote.ts";
 import type { PlannedStatement } from "../planned-statement.ts";
 import type { Session } from "../session.ts";
+import { preludeDone } from "../../transaction/lease.ts";
 
 interface LockStmt {
   readonly relations: readonly { readonly RangeVar: RangeVar }[];
@@ -62,8 +63,7 @@ async function lockOn(session: Session, planned: PlannedStatement, node: string,
   const { running } = session.context;
   running.add(lease.connection);
   try {
-    await lease.prelude;
-    if (lease.preludeError !== undefined) throw lease.preludeError;
+    await preludeDone(lease);
     await lease.connection.query(sql);
   } catch (error) {
     throw error instanceof PgError ? clientError(error, planned.statement, []) : error;

@@ -26,7 +26,7 @@ export function runNotify(session: Session, planned: PlannedStatement, run: Run)
 }
 
 export async function runUnlisten(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {
-  if (session.transaction.pinnedTo("catalog") === undefined)
+  if (session.transaction.connections.pinnedTo("catalog") === undefined)
     return complete(session.context, run, "UNLISTEN");
   return onCatalog(session, planned, run);
 }

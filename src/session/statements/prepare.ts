@@ -138,7 +138,7 @@ export async function evaluateArguments(
     return row!;
   } catch (error) {
     // A connection with the session's temporary objects stays.
-    const dispensable = !transaction.active && !transaction.temporary;
+    const dispensable = !transaction.active && !transaction.connections.temporary;
     if (!lease.connection.closed && dispensable) lease.connection.destroy("EXECUTE failed");
     throw error;
   } finally {

@@ -30,7 +30,7 @@ export async function followingSettings(
   // What the statement does and what it did are seen over the same connection.
   const alone = transaction.kind === "none";
   if (alone) transaction.begin("implicit", "BEGIN");
-  transaction.willSet(changes.map(({ name }) => name));
+  transaction.connections.willSet(changes.map(({ name }) => name));
   const outcome = await execute();
   for (const change of changes) await follow(session, change);
   await session.reported.sendChanged();

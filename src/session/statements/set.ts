@@ -6,7 +6,7 @@ import { refusal } from "../../errors/refusal.ts";
 import { runOnLease } from "../../execute/run-on-catalog.ts";
 import type { Outcome, Run } from "../../execute/run.ts";
 import { quoteLiteral } from "../../sql/quote.ts";
-import type { Lease } from "../../transaction/session-transaction.ts";
+import type { Lease } from "../../transaction/lease.ts";
 import { isCustom } from "../../transaction/settings.ts";
 import type { PlannedStatement } from "../planned-statement.ts";
 import type { Session } from "../session.ts";
@@ -39,7 +39,7 @@ export async function runSet(session: Session, planned: PlannedStatement, run: R
   const before = transaction.settings.key;
   const isolation = isolationSet(statement);
   if (isolation === "serializable") throw refusal("serializable");
-  transaction.willSet([name]);
+  transaction.connections.willSet([name]);
   try {
     const outcome = await runOnLease(session.context, lease, planned.statement, run);
     const sql = planned.statement.text.toString();

@@ -21,7 +21,7 @@ import type { WithStep } from "../../plan/write/with-parts.ts";
 import { commandComplete } from "../../protocol/backend-messages.ts";
 import { parseStatements } from "../../sql/parse.ts";
 import { applySplices } from "../../sql/splice.ts";
-import type { Lease } from "../../transaction/session-transaction.ts";
+import type { Lease } from "../../transaction/lease.ts";
 import { planStatement } from "../plan-statement.ts";
 import type { PlannedStatement } from "../planned-statement.ts";
 import type { Session } from "../session.ts";
