@@ -11,10 +11,8 @@ import { redistribute } from "../execute/ddl/redistribute.ts";
 import { preparedRequest } from "../execute/prepared-request.ts";
 import type { Run } from "../execute/run.ts";
 import { refusal } from "../errors/refusal.ts";
-import { dataRow, readDataRow } from "../protocol/backend-messages.ts";
-import { parseErrorFields } from "../protocol/error-response.ts";
+import { dataRow } from "../protocol/backend-messages.ts";
 import { textBindTail } from "../protocol/frontend-messages.ts";
-import { Backend } from "../protocol/message-types.ts";
 import { quoteLiteral } from "../sql/quote.ts";
 import { applySplices } from "../sql/splice.ts";
 import { nextToken, isSymbol, tokenName, type Token } from "../sql/tokens.ts";
@@ -43,32 +41,16 @@ export async function runAdminCall(ddl: DdlStatement, call: AdminCall, run: Run)
 async function readArguments(ddl: DdlStatement, call: AdminCall, run: Run): Promise<Arguments> {
   const splices = [{ start: call.start, end: call.end, text: argumentsFunction(call.name) }];
   const connection = await ddl.connection("catalog");
+  const sql = applySplices(ddl.statement.text, splices);
   const tail = run.bind?.tail ?? textBindTail([]);
-  let json = "{}";
-  let error: PgError | undefined;
-  await new Promise<void>((resolve, reject) => {
-    connection.send(
-      preparedRequest(
-        connection,
-        undefined,
-        applySplices(ddl.statement.text, splices),
-        run.parameterTypes,
-        tail,
-        "",
-        0,
-      ),
-      {
-        frame: (type, buffer, start, end) => {
-          if (type === Backend.dataRow) json = readDataRow(buffer, start, end)[0]?.toString() ?? "{}";
-          else if (type === Backend.errorResponse)
-            error ??= new PgError(parseErrorFields(buffer, start + 5, end));
-        },
-        ready: () => resolve(),
-        lost: reject,
-      },
-    );
-  });
-  if (error !== undefined) throw clientError(error, ddl.statement, splices);
+  const request = preparedRequest(connection, undefined, sql, run.parameterTypes, tail, "", 0);
+  let rows: (string | null)[][];
+  try {
+    rows = await connection.exchangeRows(request);
+  } catch (error) {
+    throw error instanceof PgError ? clientError(error, ddl.statement, splices) : error;
+  }
+  const json = rows.at(-1)?.[0] ?? "{}";
   return JSON.parse(json) as Arguments;
 }
 

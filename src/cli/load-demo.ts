@@ -120,26 +120,16 @@ interface Result {
 }
 
 /** The rows of a statement with the names of their columns. */
-function ask(connection: BackendConnection, sql: string): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    let columns: string[] = [];
-    const rows: (string | null)[][] = [];
-    let failure: PgError | undefined;
-    connection.send(query(sql), {
-      frame: (type, buffer, start, end) => {
-        if (type === Backend.rowDescription)
-          columns = readRowDescription(buffer, start, end).map((field) => field.name.toString());
-        else if (type === Backend.dataRow)
-          rows.push(
-            readDataRow(buffer, start, end).map((value) => (value === null ? null : value.toString())),
-          );
-        else if (type === Backend.errorResponse)
-          failure ??= new PgError(parseErrorFields(buffer, start + 5, end));
-      },
-      ready: () => (failure === undefined ? resolve({ columns, rows }) : reject(failure)),
-      lost: reject,
-    });
+async function ask(connection: BackendConnection, sql: string): Promise<Result> {
+  let columns: string[] = [];
+  const rows: (string | null)[][] = [];
+  await connection.exchange(query(sql), (type, buffer, start, end) => {
+    if (type === Backend.rowDescription)
+      columns = readRowDescription(buffer, start, end).map((field) => field.name.toString());
+    else if (type === Backend.dataRow)
+      rows.push(readDataRow(buffer, start, end).map((value) => (value === null ? null : value.toString())));
   });
+  return { columns, rows };
 }
 
 async function show(connection: BackendConnection, stop: TourStop, number: number): Promise<void> {

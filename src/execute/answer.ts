@@ -12,7 +12,7 @@ import type { Preface } from "./run.ts";
 
 /** What the answers of one statement have in common: one for a routed statement, several for a gathered one. */
 export class AnswerScope {
-  private readonly output: ClientOutput;
+  readonly output: ClientOutput;
   readonly preface: Preface;
   /** Rows that may still be passed on. */
   rowsLeft = Number.POSITIVE_INFINITY;

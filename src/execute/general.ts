@@ -7,15 +7,12 @@ import type { BackendConnection } from "../backend/backend-connection.ts";
 import { pgError, type PgError } from "../errors/pg-error.ts";
 import type { GeneralPlan, ReadPlan } from "../plan/plan.ts";
 import { quoteIdentifier, quoteQualified } from "../sql/quote.ts";
-import { applySplices } from "../sql/splice.ts";
-import type { ParsedStatement } from "../sql/statement.ts";
 import { preludeDone, type Lease } from "../transaction/lease.ts";
-import { Answer, AnswerScope } from "./answer.ts";
+import { AnswerScope, type Answer } from "./answer.ts";
 import { checkPrivileges } from "./check-privileges.ts";
-import { clientError } from "./client-error.ts";
-import { keepPortal, type NodeText } from "./direct.ts";
-import { preparedRequest } from "./prepared-request.ts";
-import { query } from "../protocol/frontend-messages.ts";
+import { keepPortal } from "./direct.ts";
+import { splicedText, type NodeText } from "./node-text.ts";
+import { sendText } from "./send-text.ts";
 import type { ExecutionContext, Outcome, Run } from "./run.ts";
 import { refuseLocksReadOnly } from "./read-only.ts";
 import { atTransactionTime } from "./transaction-time.ts";
@@ -40,12 +37,13 @@ export async function runGeneral(
   const workplace = await openWorkplace(context, general, run);
   let kept = false;
   try {
-    const text = await atTransactionTime(context, plan, generalText(plan, general), false);
+    const whole = splicedText(plan.statement, general.splices);
+    const text = await atTransactionTime(context, plan.transactionTimes, whole, false);
     const portal = run.rowsMax > 0 ? `g${++portalCount}` : "";
-    const answer = await runOnWorkplace(context, workplace, plan.statement, text, run, portal);
+    const answer = await runOnWorkplace(context, workplace, text, run, portal);
     if (answer.suspended && run.portal !== undefined) {
       kept = true;
-      keepPortal(context, workplace, plan.statement, text, portal, run.portal);
+      keepPortal(context, workplace.connection, text, portal, run.portal);
       run.portal.close = () => void closeWorkplace(workplace);
     }
     return { tag: answer.tag };
@@ -55,43 +53,15 @@ export async function runGeneral(
 }
 
 /** Runs a text over the tables of a workplace and passes its answer on. */
-export async function runOnWorkplace(
+export function runOnWorkplace(
   context: ExecutionContext,
-  { connection }: Lease,
-  statement: ParsedStatement,
+  workplace: Lease,
   text: NodeText,
   run: Run,
   portal = "",
 ): Promise<Answer> {
-  const answer = new Answer(connection, context.output, new AnswerScope(context.output, run.preface, true));
-  connection.send(
-    run.bind === undefined
-      ? query(text.sql)
-      : preparedRequest(
-          connection,
-          undefined,
-          text.sql,
-          run.parameterTypes,
-          run.bind.tail,
-          portal,
-          run.rowsMax,
-        ),
-    answer,
-  );
-  context.running.add(connection);
-  await answer.done;
-  context.running.delete(connection);
-  if (answer.error === undefined) return answer;
-  if (run.bind !== undefined && !answer.bound) run.preface.drop();
-  throw clientError(answer.error, statement, text.splices);
-}
-
-export function generalText(plan: ReadPlan, general: GeneralPlan): NodeText {
-  return {
-    sql: applySplices(plan.statement.text, general.splices),
-    key: undefined,
-    splices: general.splices,
-  };
+  const scope = new AnswerScope(context.output, run.preface, true);
+  return sendText(context, workplace, text, run, scope, portal);
 }
 
 /** A connection to the target, in a transaction that holds the shipped tables. Close it with closeWorkplace. `observe` hears of each table. */

@@ -7,7 +7,7 @@ import type { PgError } from "../errors/pg-error.ts";
 import type { ReadPlan } from "../plan/plan.ts";
 import { Answer, AnswerScope } from "./answer.ts";
 import { clientError } from "./client-error.ts";
-import { preparedKey, textForShard } from "./direct.ts";
+import { preparedKey, textForShard } from "./node-text.ts";
 import { forgetPrepared, preparedRequest } from "./prepared-request.ts";
 import type { ExecutionContext, Outcome, Run } from "./run.ts";
 

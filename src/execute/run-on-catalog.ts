@@ -1,11 +1,10 @@
 /** Runs a statement that reads no user table on the catalog node, as the client wrote it; its answer needs no change. */
 import { commandComplete } from "../protocol/backend-messages.ts";
-import { query } from "../protocol/frontend-messages.ts";
 import type { ParsedStatement } from "../sql/statement.ts";
-import { Answer, AnswerScope } from "./answer.ts";
-import { clientError } from "./client-error.ts";
+import { AnswerScope } from "./answer.ts";
 import { runOnNode } from "./direct.ts";
-import { preparedRequest } from "./prepared-request.ts";
+import { textAsWritten } from "./node-text.ts";
+import { sendText } from "./send-text.ts";
 import { preludeDone, type Lease } from "../transaction/lease.ts";
 import type { ExecutionContext, Outcome, Run } from "./run.ts";
 
@@ -15,9 +14,8 @@ export async function runOnCatalog(
   writes: boolean,
   run: Run,
 ): Promise<Outcome> {
-  const text = { sql: statement.text, key: undefined, splices: [] };
   if (run.bind !== undefined || !run.preface.isEmpty)
-    return runOnNode(context, "catalog", writes, statement, text, run);
+    return runOnNode(context, "catalog", writes, textAsWritten(statement), run);
   const lease = await context.transaction.lease("catalog", writes);
   try {
     return await runOnLease(context, lease, statement, run);
@@ -36,32 +34,8 @@ export async function runOnLease(
   await preludeDone(lease);
   // Simple protocol without a description: the catalog node's own RowDescription is the client's.
   const describes = run.bind === undefined && run.preface.isEmpty;
-  const answer = new Answer(
-    lease.connection,
-    context.output,
-    new AnswerScope(context.output, run.preface, true, describes),
-  );
-  lease.connection.send(
-    run.bind === undefined
-      ? query(statement.text)
-      : preparedRequest(
-          lease.connection,
-          undefined,
-          statement.text,
-          run.parameterTypes,
-          run.bind.tail,
-          "",
-          0,
-        ),
-    answer,
-  );
-  context.running.add(lease.connection);
-  await answer.done;
-  context.running.delete(lease.connection);
-  if (answer.error !== undefined) {
-    if (run.bind !== undefined && !answer.bound) run.preface.drop();
-    throw clientError(answer.error, statement, []);
-  }
+  const scope = new AnswerScope(context.output, run.preface, true, describes);
+  const answer = await sendText(context, lease, textAsWritten(statement), run, scope);
   return { tag: answer.tag };
 }
 

@@ -1,7 +1,8 @@
 /** Runs a read plan: the cheapest level that this execution's values allow. */
 import { PgError } from "../errors/pg-error.ts";
 import type { ReadPlan } from "../plan/plan.ts";
-import { runGather, runOnNode, textForShard } from "./direct.ts";
+import { runGather, runOnNode } from "./direct.ts";
+import { textForShard } from "./node-text.ts";
 import { runPointRead } from "./point-read.ts";
 import { runGeneral } from "./general.ts";
 import { firstDataNode, locate, locksThere } from "./locate.ts";
@@ -20,12 +21,12 @@ export async function runRead(context: ExecutionContext, plan: ReadPlan, run: Ru
       const outcome = await runPointRead(context, node, shard, plan, run);
       if (outcome !== undefined) return outcome;
     }
-    const text = await atTransactionTime(context, plan, textForShard(plan, shard), false);
-    return runOnNode(context, node, plan.writes, plan.statement, text, run);
+    const text = await atTransactionTime(context, plan.transactionTimes, textForShard(plan, shard), false);
+    return runOnNode(context, node, plan.writes, text, run);
   }
   if (plan.gather !== undefined && run.rowsMax === 0 && isOnEveryNode(plan)) {
-    const text = await atTransactionTime(context, plan, textForShard(plan, undefined), true);
-    return runGather(context, [...nodes], plan.statement, text, run, gatherLimit(plan, run));
+    const text = await atTransactionTime(context, plan.transactionTimes, textForShard(plan, undefined), true);
+    return runGather(context, [...nodes], text, run, gatherLimit(plan, run));
   }
   return runGeneralOrRefuse(context, plan, run);
 }

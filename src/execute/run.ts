@@ -1,4 +1,5 @@
 /** What the executor is given besides the plan: who asks, over which connections, and how the answer is to be delivered. */
+import type { BackendConnection } from "../backend/backend-connection.ts";
 import type { Multiplexer } from "../backend/multiplexer.ts";
 import type { Pools } from "../backend/pool.ts";
 import type { Snapshot } from "../catalog/snapshot.ts";
@@ -23,6 +24,20 @@ export interface ExecutionContext {
   readonly running: Set<{ cancel(): Promise<void> }>;
   /** Set by a cancel request: what comes after the current step does not start. */
   cancelled: boolean;
+}
+
+/** Waits for work on a connection; meanwhile a cancel request of the client finds it. */
+export async function whileRunning<T>(
+  { running }: Pick<ExecutionContext, "running">,
+  connection: BackendConnection,
+  work: Promise<T>,
+): Promise<T> {
+  running.add(connection);
+  try {
+    return await work;
+  } finally {
+    running.delete(connection);
+  }
 }
 
 /** One execution of a statement. */

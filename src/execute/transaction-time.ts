@@ -2,10 +2,9 @@
  * now() and its relatives have one value in a transaction. Where several nodes have a part, each would use the start of
  * its own: there the catalog node's start of the transaction is written into the text instead.
  */
-import type { ReadPlan } from "../plan/plan.ts";
-import { applySplices } from "../sql/splice.ts";
+import type { TransactionTime } from "../plan/plan.ts";
 import type { Splice } from "../sql/statement.ts";
-import type { NodeText } from "./direct.ts";
+import { splicedText, type NodeText } from "./node-text.ts";
 import type { ExecutionContext } from "./run.ts";
 
 const TIME_SQL =
@@ -25,22 +24,29 @@ async function transactionTime(context: ExecutionContext): Promise<string> {
   }
 }
 
+/** The splices, and the transaction's time in the places that they leave. */
+export async function withTransactionTime(
+  context: ExecutionContext,
+  splices: readonly Splice[],
+  times: readonly TransactionTime[],
+): Promise<readonly Splice[]> {
+  const left = times.filter((t) => !splices.some((s) => s.start <= t.start && t.end <= s.end));
+  if (left.length === 0) return splices;
+  const time = await transactionTime(context);
+  return [
+    ...splices,
+    ...left.map(({ start, end, template }) => ({ start, end, text: template.replaceAll("@", time) })),
+  ];
+}
+
 /** The text with the transaction's time in it, where that is needed: in a transaction, or when several nodes run it. */
 export async function atTransactionTime(
   context: ExecutionContext,
-  plan: Pick<ReadPlan, "transactionTimes" | "statement">,
+  times: readonly TransactionTime[],
   text: NodeText,
   severalNodes: boolean,
 ): Promise<NodeText> {
-  if (plan.transactionTimes.length === 0 || !(severalNodes || context.transaction.active)) return text;
-  const time = await transactionTime(context);
-  const splices: Splice[] = [
-    ...text.splices,
-    ...plan.transactionTimes.map((t) => ({
-      start: t.start,
-      end: t.end,
-      text: t.template.replaceAll("@", time),
-    })),
-  ];
-  return { sql: applySplices(plan.statement.text, splices), key: undefined, splices };
+  if (times.length === 0 || !(severalNodes || context.transaction.active)) return text;
+  const splices = await withTransactionTime(context, text.splices, times);
+  return splices === text.splices ? text : splicedText(text.statement, splices);
 }

@@ -12,12 +12,13 @@ import { quoteIdentifier } from "../../sql/quote.ts";
 import { applySplices } from "../../sql/splice.ts";
 import type { ParsedStatement, Splice } from "../../sql/statement.ts";
 import type { Lease } from "../../transaction/lease.ts";
+import { atOnce } from "../at-once.ts";
 import { checkPrivileges } from "../check-privileges.ts";
 import { clientError } from "../client-error.ts";
-import { firstCause, textForShard } from "../direct.ts";
 import { closeWorkplace, openWorkplace } from "../general.ts";
 import { firstDataNode, locate, locksThere } from "../locate.ts";
-import type { ExecutionContext, Outcome, Run } from "../run.ts";
+import { textForShard } from "../node-text.ts";
+import { whileRunning, type ExecutionContext, type Outcome, type Run } from "../run.ts";
 import { binaryIsPortable } from "../ship-table.ts";
 import { atTransactionTime } from "../transaction-time.ts";
 import { CopyOutAnswer, CopyOutScope } from "./copy-answer.ts";
@@ -36,25 +37,15 @@ export async function copyOut(
   const format = readCopyFormat(options);
   const scope = new CopyOutScope(context.output, run.preface, format.format === "binary", format.header);
   const sql = applySplices(statement.text, splices);
-  const results = await Promise.allSettled(
-    leases.map(async (lease, i) => {
-      const { connection } = lease;
-      const answer = new CopyOutAnswer(connection, scope);
-      context.running.add(connection);
-      connection.send(query(sql), answer);
-      await answer.done;
-      context.running.delete(connection);
+  try {
+    await atOnce(context, leases, async (lease) => {
+      const answer = new CopyOutAnswer(lease.connection, scope);
+      lease.connection.send(query(sql), answer);
+      await whileRunning(context, lease.connection, answer.done);
       const error = lease.preludeError ?? answer.error;
-      if (error === undefined) return;
-      // The others have nothing to work for any more.
-      leases.forEach((other, j) => {
-        if (j !== i && context.running.has(other.connection)) void other.connection.cancel();
-      });
-      throw error;
-    }),
-  );
-  if (results.some((result) => result.status === "rejected")) {
-    const error = firstCause(results);
+      if (error !== undefined) throw error;
+    });
+  } catch (error) {
     throw error instanceof PgError ? clientError(error, statement, splices) : error;
   }
   return { tag: scope.end() };
@@ -151,12 +142,12 @@ export async function copyQueryOut(
     const anywhere = plan.locks === "replicated rows" ? firstDataNode(context.snapshot()) : preferred;
     const node = nodes === "any" ? (anywhere ?? dataNodes[0]!) : [...nodes][0]!;
     if (locksThere(plan, node, context.snapshot())) {
-      const text = await atTransactionTime(context, plan, textForShard(plan, shard), false);
+      const text = await atTransactionTime(context, plan.transactionTimes, textForShard(plan, shard), false);
       return copyOutOnNodes(context, [node], plan.writes, statement, moved(text.splices), run);
     }
   }
   if (plan.direct && nodes !== "any" && plan.gather !== undefined && plan.gather.limit === undefined) {
-    const text = await atTransactionTime(context, plan, textForShard(plan, undefined), true);
+    const text = await atTransactionTime(context, plan.transactionTimes, textForShard(plan, undefined), true);
     return copyOutOnNodes(context, [...nodes], false, statement, moved(text.splices), run);
   }
   if (plan.general instanceof PgError) throw plan.general;

@@ -6,9 +6,7 @@
 import type { BackendConnection } from "../../backend/backend-connection.ts";
 import { keyColumns } from "../../catalog/placement.ts";
 import type { Column, Relation, Snapshot } from "../../catalog/snapshot.ts";
-import { PgError } from "../../errors/pg-error.ts";
 import { defaulted, hasDefault } from "../../plan/write/defaults.ts";
-import { parseErrorFields } from "../../protocol/error-response.ts";
 import { query } from "../../protocol/frontend-messages.ts";
 import { Backend } from "../../protocol/message-types.ts";
 import { quoteLiteral } from "../../sql/quote.ts";
@@ -49,7 +47,7 @@ export function evaluatedOnCatalog(
  * The defaults of `rows` rows, evaluated row by row, each row's as fields in the COPY's own format (for CSV all of them
  * quoted, so that no value is read as NULL).
  */
-export function evaluateDefaults(
+export async function evaluateDefaults(
   connection: BackendConnection,
   columns: readonly Column[],
   rows: number,
@@ -60,24 +58,17 @@ export function evaluateDefaults(
   const drawn = columns.map((column, i) => `(${defaultOf(column)})::${column.typeName} AS v${i}`).join(", ");
   const list = columns.map((column, i) => (binary ? `v${i}` : textSql(column, `v${i}`))).join(", ");
   const sql = `COPY (SELECT ${list} FROM (SELECT ${drawn} FROM pg_catalog.generate_series(1, ${rows}) OFFSET 0) AS d) TO STDOUT (${optionsOf(format)})`;
-  return new Promise((resolve, reject) => {
-    const values: Buffer[] = [];
-    let error: PgError | undefined;
-    connection.send(query(sql), {
-      frame: (type, buffer, start, end) => {
-        if (type === Backend.copyData)
-          values.push(
-            binary
-              ? tupleFields(buffer, start + 5, end, values.length === 0)
-              : buffer.subarray(start + 5, end - 1),
-          );
-        else if (type === Backend.errorResponse)
-          error ??= new PgError(parseErrorFields(buffer, start + 5, end));
-      },
-      ready: () => (error === undefined ? resolve(values.slice(0, rows)) : reject(error)),
-      lost: reject,
-    });
+  const values: Buffer[] = [];
+  await connection.exchange(query(sql), (type, buffer, start, end) => {
+    if (type === Backend.copyData)
+      values.push(
+        binary
+          ? tupleFields(buffer, start + 5, end, values.length === 0)
+          : buffer.subarray(start + 5, end - 1),
+      );
   });
+  // In binary form the trailer comes behind them.
+  return values.slice(0, rows);
 }
 
 function optionsOf({ format, delimiter, nullMarker, quote, escape, encoding }: CopyFormat): string {

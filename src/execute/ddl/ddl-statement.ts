@@ -15,7 +15,7 @@ import { quoteLiteral } from "../../sql/quote.ts";
 import { applySplices } from "../../sql/splice.ts";
 import type { ParsedStatement, Splice } from "../../sql/statement.ts";
 import { clientError } from "../client-error.ts";
-import type { ExecutionContext } from "../run.ts";
+import { whileRunning, type ExecutionContext } from "../run.ts";
 import { logForCompute } from "./compute-definition.ts";
 import { gateQuery } from "./gate-query.ts";
 import { preludeDone } from "../../transaction/lease.ts";
@@ -254,7 +254,7 @@ export class DdlStatement {
   }
 
   /** Splices undefined: a text that the client did not write; positions in it mean nothing to it. */
-  run(
+  async run(
     connection: BackendConnection,
     text: Buffer,
     splices: readonly Splice[] | undefined,
@@ -263,33 +263,20 @@ export class DdlStatement {
     const { execution } = this.context;
     const notices: string[] = [];
     let tag = "";
-    let error: PgError | undefined;
-    execution.running.add(connection);
-    return new Promise<Ran>((resolve, reject) => {
-      connection.send(query(text), {
-        frame: (type, buffer, start, end) => {
-          if (type === Backend.commandComplete) tag = readCommandTag(buffer, start, end);
-          else if (type === Backend.errorResponse)
-            error ??= new PgError(parseErrorFields(buffer, start + 5, end));
-          else if (type === Backend.noticeResponse) {
-            notices.push(parseErrorFields(buffer, start + 5, end).code);
-            if (toClient) execution.output.append(buffer, start, end);
-          }
-        },
-        ready: () => {
-          execution.running.delete(connection);
-          if (error === undefined) resolve({ tag, notices });
-          else
-            reject(
-              splices === undefined ? withoutPosition(error) : clientError(error, this.statement, splices),
-            );
-        },
-        lost: (lost) => {
-          execution.running.delete(connection);
-          reject(lost);
-        },
-      });
+    const exchange = connection.exchange(query(text), (type, buffer, start, end) => {
+      if (type === Backend.commandComplete) tag = readCommandTag(buffer, start, end);
+      else if (type === Backend.noticeResponse) {
+        notices.push(parseErrorFields(buffer, start + 5, end).code);
+        if (toClient) execution.output.append(buffer, start, end);
+      }
     });
+    try {
+      await whileRunning(execution, connection, exchange);
+    } catch (error) {
+      if (!(error instanceof PgError)) throw error;
+      throw splices === undefined ? withoutPosition(error) : clientError(error, this.statement, splices);
+    }
+    return { tag, notices };
   }
 }
 

@@ -10,7 +10,7 @@ import { refusal } from "../../errors/refusal.ts";
 import type { ModifyPlan } from "../../plan/write-plan.ts";
 import { quoteIdentifier, quoteQualified } from "../../sql/quote.ts";
 import { clientError } from "../client-error.ts";
-import type { ExecutionContext } from "../run.ts";
+import { whileRunning, type ExecutionContext } from "../run.ts";
 import { EXACT_TEXT_SQL } from "./exact-text.ts";
 import { exactLiteral } from "./exact-literal.ts";
 import { shardsOf } from "./insert-placed.ts";
@@ -147,16 +147,14 @@ async function applyChunk(
         ? updateSql(context, plan, standIn, changes)
         : insertSql(context, plan, standIn, changes);
   const lease = await openLease(context, node);
-  context.running.add(lease.connection);
+  const { connection } = lease;
   try {
-    const rows = rowsOfTag(await tagOf(lease.connection, sql, context));
+    const rows = rowsOfTag(await whileRunning(context, connection, tagOf(connection, sql, context)));
     if (rows !== changes.length) throw copiesDiffer();
   } catch (error) {
     throw error instanceof PgError
       ? clientError(new PgError({ ...error.fields, position: undefined }), plan.statement, [])
       : error;
-  } finally {
-    context.running.delete(lease.connection);
   }
 }
 

@@ -11,12 +11,13 @@ import { quoteIdentifier } from "../../sql/quote.ts";
 import { applySplices } from "../../sql/splice.ts";
 import { ShardOracle } from "../copy/ask-shards.ts";
 import { evaluatedOnCatalog } from "../copy/default-values.ts";
+import type { NodeText } from "../node-text.ts";
 import type { ExecutionContext, Run } from "../run.ts";
+import { withTransactionTime } from "../transaction-time.ts";
 import { drawValues } from "./draw-defaults.ts";
 import { exactLiteral } from "./exact-literal.ts";
 import { runAtOnce, runForText, runOnCopies, type Share } from "./share.ts";
 import type { Stage } from "./stage.ts";
-import { transactionTimeSplices } from "./time-splices.ts";
 
 type Row = readonly (string | null)[];
 
@@ -26,7 +27,7 @@ export async function insertPlaced(
   stage: Stage,
   run: Run,
 ): Promise<number> {
-  const { target, statement } = plan;
+  const { target } = plan;
   const list = plan.stored.map((column) => quoteIdentifier(column.name)).join(", ");
   await stage.lease.connection.query("SET LOCAL client_encoding = 'UTF8'");
   const staged = await stage.lease.connection.query(`SELECT ${list} FROM ${stage.table}`);
@@ -55,18 +56,17 @@ export async function insertPlaced(
   }
   const used = runForText(run, shares[0]!.text.sql);
   return target.distribution!.kind === "replicated"
-    ? runOnCopies(context, statement, shares, used)
-    : runAtOnce(context, statement, shares, used);
+    ? runOnCopies(context, shares, used)
+    : runAtOnce(context, shares, used);
 }
 
 async function clausesText(context: ExecutionContext, plan: InsertPlan): Promise<string> {
   if (plan.clauses === undefined) return "";
   const { start } = plan.clauses;
-  const times = await transactionTimeSplices(
-    context,
-    plan.reads.transactionTimes.filter((t) => t.start >= start),
-  );
-  return applySplices(plan.statement.text, times).subarray(start).toString();
+  const times = plan.reads.transactionTimes.filter((t) => t.start >= start);
+  return applySplices(plan.statement.text, await withTransactionTime(context, [], times))
+    .subarray(start)
+    .toString();
 }
 
 function insertText(
@@ -75,14 +75,16 @@ function insertText(
   columns: readonly Column[],
   rows: readonly Row[],
   clauses: string,
-) {
-  const { text } = plan.statement;
+): NodeText {
+  const { statement } = plan;
+  const { text } = statement;
   const encoding = context.transaction.settings.get("client_encoding") ?? "UTF8";
   const name = text.subarray(plan.name.start, plan.name.end).toString();
   const alias = plan.name.alias === undefined ? ` AS ${quoteIdentifier(aliasOf(plan))}` : "";
   const list = columns.map((column) => quoteIdentifier(column.name)).join(", ");
   const values = rows.map((row) => `(${row.map((value) => exactLiteral(value, encoding)).join(", ")})`);
   return {
+    statement,
     sql: Buffer.from(`INSERT INTO ${name}${alias} (${list}) VALUES ${values.join(", ")} ${clauses}`),
     key: undefined,
     splices: [],

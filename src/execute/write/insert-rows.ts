@@ -8,10 +8,9 @@ import type { KeyDatum } from "../../catalog/shard-filter.ts";
 import type { Column } from "../../catalog/snapshot.ts";
 import type { InsertPlan, InsertRow, InsertRows } from "../../plan/write-plan.ts";
 import { quoteIdentifier, quoteQualified } from "../../sql/quote.ts";
-import { applySplices } from "../../sql/splice.ts";
 import type { Splice } from "../../sql/statement.ts";
-import { planKey, type NodeText } from "../direct.ts";
 import { locate, resolveKey } from "../locate.ts";
+import { planKey, splicedText, type NodeText } from "../node-text.ts";
 import type { ExecutionContext, Run } from "../run.ts";
 import { atTransactionTime } from "../transaction-time.ts";
 import { drawDefaults } from "./draw-defaults.ts";
@@ -60,10 +59,11 @@ export async function insertRows(
   if (groups !== undefined && elsewhere !== "any" && groups.some((group) => !elsewhere.has(group.node)))
     return undefined;
 
+  const times = plan.reads.transactionTimes;
   if (groups?.length === 1 && !opener.opened) {
-    const text = await timed(context, plan, textOf(plan, values, groups[0]!, drawn), false);
+    const text = await atTransactionTime(context, times, textOf(plan, values, groups[0]!, drawn), false);
     return {
-      ...(await onOneNode(context, groups[0]!.node, plan, text, runForText(run, text.sql))),
+      ...(await onOneNode(context, groups[0]!.node, text, runForText(run, text.sql))),
       unsent: false,
     };
   }
@@ -72,19 +72,19 @@ export async function insertRows(
   if (groups === undefined) {
     await lockReplicas(context, plan.target);
     const all = { node: "", rows: [...values.rows.keys()], shard: undefined };
-    const text = await timed(context, plan, textOf(plan, values, all, drawn), true);
+    const text = await atTransactionTime(context, times, textOf(plan, values, all, drawn), true);
     const shares = nodesOf(distribution, snapshot.dataNodes)
       .toSorted()
       .map((node) => ({ node, text }));
-    rows = await runOnCopies(context, plan.statement, shares, runForText(run, text.sql));
+    rows = await runOnCopies(context, shares, runForText(run, text.sql));
   } else {
     const shares = await Promise.all(
       groups.map(async (group) => ({
         node: group.node,
-        text: await timed(context, plan, textOf(plan, values, group, drawn), true),
+        text: await atTransactionTime(context, times, textOf(plan, values, group, drawn), true),
       })),
     );
-    rows = await runAtOnce(context, plan.statement, shares, run);
+    rows = await runAtOnce(context, shares, run);
   }
   return { tag: `INSERT 0 ${rows}`, unsent: true };
 }
@@ -184,19 +184,6 @@ function literalDatum(literal: string): KeyDatum {
   return { bytes: Buffer.from(escaped ? inner.replaceAll("\\\\", "\\") : inner), format: "text" };
 }
 
-function timed(
-  context: ExecutionContext,
-  plan: InsertPlan,
-  text: NodeText,
-  severalNodes: boolean,
-): Promise<NodeText> {
-  // Times in rows that go elsewhere are cut out with their rows.
-  const transactionTimes = plan.reads.transactionTimes.filter(
-    (t) => !text.splices.some((s) => s.start <= t.start && t.end <= s.end),
-  );
-  return atTransactionTime(context, { transactionTimes, statement: plan.statement }, text, severalNodes);
-}
-
 /** Texts that are used again: by plan and shard. */
 const wholeTexts = new WeakMap<InsertPlan, Map<number, NodeText>>();
 
@@ -221,7 +208,7 @@ function spliced(plan: InsertPlan, splices: readonly Splice[], key: string | und
     ...plan.reads.directSplices.filter((d) => !splices.some((s) => s.start <= d.start && d.end <= s.end)),
     ...splices,
   ];
-  return { sql: applySplices(plan.statement.text, all), key, splices: all };
+  return splicedText(plan.statement, all, key);
 }
 
 /** The shard instead of the table: cheaper to plan. The rest of the text may call it by the table's name. */

@@ -7,22 +7,20 @@ import type { Column } from "../../catalog/snapshot.ts";
 import { PgError } from "../../errors/pg-error.ts";
 import { refusal } from "../../errors/refusal.ts";
 import type { ModifyPlan, StagedModify } from "../../plan/write-plan.ts";
-import { query } from "../../protocol/frontend-messages.ts";
 import { quoteIdentifier, quoteQualified } from "../../sql/quote.ts";
-import { applySplices } from "../../sql/splice.ts";
 import type { Splice } from "../../sql/statement.ts";
 import type { Lease } from "../../transaction/lease.ts";
-import { Answer, AnswerScope } from "../answer.ts";
-import { clientError } from "../client-error.ts";
+import { AnswerScope } from "../answer.ts";
 import { closeWorkplace, openWorkplace } from "../general.ts";
-import { preparedRequest } from "../prepared-request.ts";
+import { splicedText } from "../node-text.ts";
 import type { ExecutionContext, Run } from "../run.ts";
+import { sendText } from "../send-text.ts";
+import { withTransactionTime } from "../transaction-time.ts";
 import { applyChanges } from "./apply-changes.ts";
 import { drawDefaults } from "./draw-defaults.ts";
 import { lockReplicas } from "./replica-lock.ts";
 import { cancelled } from "./share.ts";
 import { buildStandIn, rowIdentity } from "./stand-in.ts";
-import { transactionTimeSplices } from "./time-splices.ts";
 
 /** Gives the command tag, in a transaction that the caller ends. */
 export async function modifyStaged(context: ExecutionContext, plan: ModifyPlan, run: Run): Promise<string> {
@@ -78,24 +76,9 @@ async function runThere(
     { start: name.start, end: name.end, text: quoteQualified("pg_temp", staged.table.temporaryName) },
     ...alias,
   ];
-  const times = await transactionTimeSplices(context, reads.transactionTimes);
-  splices.push(...times.filter((t) => !splices.some((s) => s.start <= t.start && t.end <= s.end)));
-  const sql = applySplices(statement.text, splices);
-  const { connection } = workplace;
-  const answer = new Answer(connection, context.output, new AnswerScope(context.output, run.preface, false));
-  connection.send(
-    run.bind === undefined
-      ? query(sql)
-      : preparedRequest(connection, undefined, sql, run.parameterTypes, run.bind.tail, "", 0),
-    answer,
-  );
-  context.running.add(connection);
-  await answer.done;
-  context.running.delete(connection);
-  if (answer.error !== undefined) {
-    if (run.bind !== undefined && !answer.bound) run.preface.drop();
-    throw clientError(answer.error, statement, splices);
-  }
+  const timed = await withTransactionTime(context, splices, reads.transactionTimes);
+  const scope = new AnswerScope(context.output, run.preface, false);
+  const answer = await sendText(context, workplace, splicedText(statement, timed), run, scope);
   run.preface.sendTo(context.output);
   return answer.tag!;
 }

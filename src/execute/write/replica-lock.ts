@@ -3,7 +3,7 @@
  * somebody else just inserted on one node and not on another, and the copies would differ for ever. Readers are not held up.
  */
 import type { Relation } from "../../catalog/snapshot.ts";
-import type { ExecutionContext } from "../run.ts";
+import { whileRunning, type ExecutionContext } from "../run.ts";
 import { openLease } from "./share.ts";
 
 /** First half of the lock's key: Pleiad's own class of advisory locks. */
@@ -13,14 +13,8 @@ const LOCK_CLASS = 0x504c4431;
 export async function lockReplicas(context: ExecutionContext, relation: Relation): Promise<void> {
   for (const node of context.snapshot().dataNodes.toSorted()) {
     const lease = await openLease(context, node);
-    context.running.add(lease.connection);
-    try {
-      // The table's OID on the catalog node: the same number for all, as a signed integer.
-      await lease.connection.query(
-        `SELECT pg_catalog.pg_advisory_xact_lock(${LOCK_CLASS}, ${relation.oid | 0})`,
-      );
-    } finally {
-      context.running.delete(lease.connection);
-    }
+    // The table's OID on the catalog node: the same number for all, as a signed integer.
+    const sql = `SELECT pg_catalog.pg_advisory_xact_lock(${LOCK_CLASS}, ${relation.oid | 0})`;
+    await whileRunning(context, lease.connection, lease.connection.query(sql));
   }
 }

@@ -4,8 +4,8 @@
  */
 import { refusal } from "../../errors/refusal.ts";
 import type { InsertPlan, ModifyPlan, WritePlan, WritingWithPlan } from "../../plan/write-plan.ts";
-import { textForShard, type NodeText } from "../direct.ts";
 import { locate, type Location } from "../locate.ts";
+import { textForShard } from "../node-text.ts";
 import type { ExecutionContext, Outcome, Run } from "../run.ts";
 import { atTransactionTime } from "../transaction-time.ts";
 import { insertRows } from "./insert-rows.ts";
@@ -30,9 +30,14 @@ async function writeWith(context: ExecutionContext, plan: WritingWithPlan, run: 
   const node = nodeOfWith(context, plan, run);
   if (node === undefined) throw refusal("writing-with-many-nodes");
   const { reads } = plan.alone!;
-  const text = textForShard({ ...reads, shardNames: undefined }, undefined);
+  const text = textForShard(reads, undefined);
   return sent(
-    await onOneNode(context, node, plan, await atTransactionTime(context, reads, text, false), run),
+    await onOneNode(
+      context,
+      node,
+      await atTransactionTime(context, reads.transactionTimes, text, false),
+      run,
+    ),
   );
 }
 
@@ -61,16 +66,14 @@ async function insert(
   if (placed !== undefined) return placed;
   const local = insertsLocally(context, plan, run);
   if (local !== undefined) {
-    const text = await atTransactionTime(context, plan.reads, textOfDirect(plan), false);
-    return sent(await onOneNode(context, local, plan, text, run));
+    const { reads } = plan;
+    const whole = textForShard(reads, undefined);
+    const text = await atTransactionTime(context, reads.transactionTimes, whole, false);
+    return sent(await onOneNode(context, local, text, run));
   }
   opener.open(run);
   const rows = await insertStaged(context, plan, run);
   return { tag: `INSERT 0 ${rows}`, unsent: true };
-}
-
-function textOfDirect(plan: InsertPlan): NodeText {
-  return textForShard({ ...plan.reads, shardNames: undefined }, undefined);
 }
 
 /** INSERT … SELECT where source and target lie on one node, and no default has to come from elsewhere. */
@@ -101,14 +104,16 @@ async function modify(
   const asWritten =
     reads.direct && !plan.movesRows && !needsOtherDefaults(plan, opener.wasActive || !isOneNode(location));
   if (asWritten && isOneNode(location)) {
-    const text = await atTransactionTime(context, reads, textForShard(reads, location.shard), false);
-    return sent(await onOneNode(context, nodeOf(location, plan), plan, text, run));
+    const there = textForShard(reads, location.shard);
+    const text = await atTransactionTime(context, reads.transactionTimes, there, false);
+    return sent(await onOneNode(context, nodeOf(location, plan), text, run));
   }
   opener.open(run);
   if (asWritten && reads.gather !== undefined && location.nodes !== "any") {
-    const text = await atTransactionTime(context, reads, textForShard(reads, undefined), true);
+    const whole = textForShard(reads, undefined);
+    const text = await atTransactionTime(context, reads.transactionTimes, whole, true);
     const shares = [...location.nodes].map((node) => ({ node, text }));
-    return { tag: `${plan.command} ${await runInTurn(context, plan.statement, shares, run)}`, unsent: true };
+    return { tag: `${plan.command} ${await runInTurn(context, shares, run)}`, unsent: true };
   }
   return { tag: await modifyStaged(context, plan, run), unsent: true };
 }
@@ -124,12 +129,14 @@ async function modifyReplicated(
   const asWritten = plan.sameOnReplicas && !needsOtherDefaults(plan, true) && !hasOwnSnapshot(context);
   if (!asWritten) return { tag: await modifyStaged(context, plan, run), unsent: true };
   await lockReplicas(context, plan.target);
-  const text = await atTransactionTime(context, plan.reads, textForShard(plan.reads, undefined), true);
+  const { reads } = plan;
+  const whole = textForShard(reads, undefined);
+  const text = await atTransactionTime(context, reads.transactionTimes, whole, true);
   const shares = context
     .snapshot()
     .dataNodes.toSorted()
     .map((node) => ({ node, text }));
-  return { tag: `${plan.command} ${await runOnCopies(context, plan.statement, shares, run)}`, unsent: true };
+  return { tag: `${plan.command} ${await runOnCopies(context, shares, run)}`, unsent: true };
 }
 
 /** A default that the rows' nodes do not have, or would each have another value of. */

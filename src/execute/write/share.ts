@@ -1,15 +1,13 @@
 /** One node's share of a statement that writes: sent once, never again, whatever happens (row T12 of the failure modes). */
+import type { BackendConnection } from "../../backend/backend-connection.ts";
 import { pgError, type PgError } from "../../errors/pg-error.ts";
-import { query } from "../../protocol/frontend-messages.ts";
-import type { ParsedStatement } from "../../sql/statement.ts";
 import { tokenize, tokenText } from "../../sql/tokens.ts";
 import { preludeDone, type Lease } from "../../transaction/lease.ts";
-import { Answer, AnswerScope } from "../answer.ts";
-import { clientError } from "../client-error.ts";
-import type { ClientOutput } from "../client-output.ts";
-import { firstCause, type NodeText } from "../direct.ts";
-import { forgetPrepared, preparedRequest } from "../prepared-request.ts";
+import { AnswerScope } from "../answer.ts";
+import { atOnce } from "../at-once.ts";
+import type { NodeText } from "../node-text.ts";
 import { Preface, type ExecutionContext, type Run } from "../run.ts";
+import { sendText } from "../send-text.ts";
 import { DiscardedOutput } from "./discarded-output.ts";
 
 export interface Share {
@@ -18,35 +16,18 @@ export interface Share {
 }
 
 /** Runs a share in the transaction and passes its rows on; gives the number of rows in its tag. */
-export async function runShare(
+async function runShare(
   context: ExecutionContext,
-  statement: ParsedStatement,
   { node, text }: Share,
   run: Run,
   scope: AnswerScope,
-  output: ClientOutput = context.output,
 ): Promise<number> {
   const lease = await openLease(context, node);
-  const { connection } = lease;
-  const answer = new Answer(connection, output, scope);
-  if (run.bind === undefined) connection.send(query(text.sql), answer);
-  else
-    connection.send(
-      preparedRequest(connection, text.key, text.sql, run.parameterTypes, run.bind.tail, "", 0),
-      answer,
-    );
-  context.running.add(connection);
-  await answer.done;
-  context.running.delete(connection);
-  lease.release();
-  if (answer.error !== undefined) {
-    if (run.bind !== undefined) {
-      forgetPrepared(connection, text.key, answer.error);
-      if (!answer.bound) scope.preface.drop();
-    }
-    throw clientError(answer.error, statement, text.splices);
+  try {
+    return rowsOfTag((await sendText(context, lease, text, run, scope)).tag);
+  } finally {
+    lease.release();
   }
-  return rowsOfTag(answer.tag);
 }
 
 /** A connection to a node in the transaction, ready for a statement that writes. */
@@ -74,28 +55,17 @@ export function rowsOfTag(tag: string | undefined): number {
 /** Shares of different rows, all at once; when one fails the others are not waited for longer than it takes to cancel them. */
 export async function runAtOnce(
   context: ExecutionContext,
-  statement: ParsedStatement,
   shares: readonly Share[],
   run: Run,
 ): Promise<number> {
   const scope = new AnswerScope(context.output, run.preface, false);
   // Connections in order of name, so that two statements never wait for each other's.
+  const parts: { readonly connection: BackendConnection; readonly share: Share }[] = [];
   for (const share of shares.toSorted((a, b) => (a.node < b.node ? -1 : 1)))
-    await openLease(context, share.node);
-  const results = await Promise.allSettled(
-    shares.map((share) =>
-      runShare(context, statement, share, run, scope).catch((error: unknown) => {
-        for (const other of shares) {
-          const connection = context.transaction.participant(other.node)?.connection;
-          if (connection !== undefined && context.running.has(connection)) void connection.cancel();
-        }
-        throw error;
-      }),
-    ),
-  );
-  if (results.some((result) => result.status === "rejected")) throw firstCause(results);
+    parts.push({ connection: (await openLease(context, share.node)).connection, share });
+  const rows = await atOnce(context, parts, ({ share }) => runShare(context, share, run, scope));
   scope.begin();
-  return results.reduce((sum, result) => sum + (result.status === "fulfilled" ? result.value : 0), 0);
+  return rows.reduce((sum, some) => sum + some, 0);
 }
 
 /**
@@ -104,14 +74,13 @@ export async function runAtOnce(
  */
 export async function runInTurn(
   context: ExecutionContext,
-  statement: ParsedStatement,
   shares: readonly Share[],
   run: Run,
 ): Promise<number> {
   const scope = new AnswerScope(context.output, run.preface, false);
   let rows = 0;
   for (const share of shares.toSorted((a, b) => (a.node < b.node ? -1 : 1)))
-    rows += await runShare(context, statement, share, run, scope);
+    rows += await runShare(context, share, run, scope);
   scope.begin();
   return rows;
 }
@@ -119,18 +88,16 @@ export async function runInTurn(
 /** The same on every copy of a replicated table: the first one's answer is the client's. */
 export async function runOnCopies(
   context: ExecutionContext,
-  statement: ParsedStatement,
   shares: readonly Share[],
   run: Run,
 ): Promise<number> {
   const [first, ...others] = shares;
   const scope = new AnswerScope(context.output, run.preface, false);
-  const rows = await runShare(context, statement, first!, run, scope);
+  const rows = await runShare(context, first!, run, scope);
   scope.begin();
-  const nowhere = new DiscardedOutput();
-  const silent = new AnswerScope(nowhere, new Preface(undefined), false);
+  const silent = new AnswerScope(new DiscardedOutput(), new Preface(undefined), false);
   for (const share of others) {
-    const copied = await runShare(context, statement, share, run, silent, nowhere);
+    const copied = await runShare(context, share, run, silent);
     if (copied !== rows) throw copiesDiffer();
   }
   return rows;

@@ -4,17 +4,15 @@
  */
 import type { Column } from "../../catalog/snapshot.ts";
 import type { InsertPlan, StagedInsert } from "../../plan/write-plan.ts";
-import { query } from "../../protocol/frontend-messages.ts";
 import { quoteIdentifier, quoteQualified } from "../../sql/quote.ts";
-import { applySplices } from "../../sql/splice.ts";
 import type { Splice } from "../../sql/statement.ts";
 import type { Lease } from "../../transaction/lease.ts";
-import { Answer, AnswerScope } from "../answer.ts";
-import { clientError } from "../client-error.ts";
+import { AnswerScope } from "../answer.ts";
 import { openWorkplace, closeWorkplace } from "../general.ts";
-import { preparedRequest } from "../prepared-request.ts";
+import { splicedText } from "../node-text.ts";
 import { Preface, type ExecutionContext, type Run } from "../run.ts";
-import { transactionTimeSplices } from "./time-splices.ts";
+import { sendText } from "../send-text.ts";
+import { withTransactionTime } from "../transaction-time.ts";
 import { NoticesOutput } from "./discarded-output.ts";
 
 export interface Stage {
@@ -40,7 +38,10 @@ export async function openStage(
       `CREATE TEMPORARY TABLE ${quoteIdentifier(name)} (${columns.join(", ")}) ON COMMIT DROP`,
     );
     const splices = await stageSplices(context, plan, staged, table);
-    await fill(context, plan, lease, splices, run);
+    // The client hears of it no more than its notices.
+    const output = new NoticesOutput(context.output);
+    const scope = new AnswerScope(output, new Preface(undefined), false);
+    await sendText(context, lease, splicedText(plan.statement, splices), run, scope);
     return { lease, table };
   } catch (error) {
     await closeWorkplace(lease);
@@ -82,34 +83,6 @@ async function stageSplices(
     { start: name.start, end: name.end, text: `${table}${alias}` },
     { start: end, end: statement.text.length, text: "" },
   ];
-  const times = await transactionTimeSplices(
-    context,
-    plan.reads.transactionTimes.filter((t) => t.start < end),
-  );
-  return [...splices, ...times.filter((t) => !splices.some((s) => s.start <= t.start && t.end <= s.end))];
-}
-
-async function fill(
-  context: ExecutionContext,
-  plan: InsertPlan,
-  lease: Lease,
-  splices: readonly Splice[],
-  run: Run,
-): Promise<void> {
-  const { connection } = lease;
-  const sql = applySplices(plan.statement.text, splices);
-  const output = new NoticesOutput(context.output);
-  const answer = new Answer(connection, output, new AnswerScope(output, new Preface(undefined), false));
-  connection.send(
-    run.bind === undefined
-      ? query(sql)
-      : preparedRequest(connection, undefined, sql, run.parameterTypes, run.bind.tail, "", 0),
-    answer,
-  );
-  context.running.add(connection);
-  await answer.done;
-  context.running.delete(connection);
-  if (answer.error === undefined) return;
-  if (run.bind !== undefined && !answer.bound) run.preface.drop();
-  throw clientError(answer.error, plan.statement, splices);
+  const times = plan.reads.transactionTimes.filter((t) => t.start < end);
+  return withTransactionTime(context, splices, times);
 }

@@ -10,7 +10,7 @@ import type { DefaultedColumn, ModifyPlan, StagedModify } from "../../plan/write
 import { quoteIdentifier, quoteLiteral, quoteQualified } from "../../sql/quote.ts";
 import { inlineParameters } from "../inline-parameters.ts";
 import { nodesOfTable } from "../locate.ts";
-import type { ExecutionContext, Run } from "../run.ts";
+import { whileRunning, type ExecutionContext, type Run } from "../run.ts";
 import { asCommand, withExactText } from "./exact-text.ts";
 import { openLease } from "./share.ts";
 import { columnSql, defaultOf } from "./stage.ts";
@@ -162,12 +162,14 @@ async function fetchRows(
     `COPY pg_temp.${quoteIdentifier(ROWS)} (${list}) FROM STDIN`,
     false,
   );
-  context.running.add(lease.connection);
+  const { connection } = lease;
   try {
-    await withExactText(lease.connection, () => relay.run());
+    await whileRunning(
+      context,
+      connection,
+      withExactText(connection, () => relay.run()),
+    );
   } catch (error) {
     throw asCommand(error, plan.command);
-  } finally {
-    context.running.delete(lease.connection);
   }
 }

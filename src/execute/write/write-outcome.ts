@@ -1,8 +1,8 @@
 /** How a statement that writes ends: in a transaction of its own over several nodes, or as one node's own statement. */
 import { PgError, pgError } from "../../errors/pg-error.ts";
 import { refusal } from "../../errors/refusal.ts";
-import type { WritePlan } from "../../plan/write-plan.ts";
-import { runOnNode, type NodeText } from "../direct.ts";
+import { runOnNode } from "../direct.ts";
+import type { NodeText } from "../node-text.ts";
 import type { ExecutionContext, Outcome, Run } from "../run.ts";
 
 export interface WriteOutcome extends Outcome {
@@ -36,12 +36,11 @@ export class Opener {
 export async function onOneNode(
   context: ExecutionContext,
   node: string,
-  plan: WritePlan,
   text: NodeText,
   run: Run,
 ): Promise<Outcome> {
   try {
-    return await runOnNode(context, node, true, plan.statement, text, run);
+    return await runOnNode(context, node, true, text, run);
   } catch (error) {
     // It may have been committed before the connection broke: nobody knows (row T12).
     if (!context.transaction.active && error instanceof PgError && error.code === "08006")

@@ -2,6 +2,7 @@
 import type { CallStmt, DoStmt } from "@pgsql/types";
 import { requireReadable } from "../../execute/check-privileges.ts";
 import { closeWorkplace, openWorkplace, runOnWorkplace } from "../../execute/general.ts";
+import { textAsWritten } from "../../execute/node-text.ts";
 import { runOnCatalog } from "../../execute/run-on-catalog.ts";
 import { Preface, type Outcome, type Run } from "../../execute/run.ts";
 import { planCall, planDo, type BlockPlan } from "../../plan/plan-block.ts";
@@ -52,8 +53,7 @@ async function runBlock(
   }
   const lease = await openWorkplace(context, workplace, run);
   try {
-    const text = { sql: statement.text, key: undefined, splices: [] };
-    const { tag } = await runOnWorkplace(context, lease, statement, text, run);
+    const { tag } = await runOnWorkplace(context, lease, textAsWritten(statement), run);
     return { tag };
   } finally {
     await closeWorkplace(lease);

@@ -1,20 +1,19 @@
 /** DECLARE, FETCH, MOVE and CLOSE: the client's own words, on the server where the cursor lives. */
 import { PgError, pgError } from "../../errors/pg-error.ts";
 import { refusal } from "../../errors/refusal.ts";
-import { Answer, AnswerScope } from "../../execute/answer.ts";
+import { AnswerScope } from "../../execute/answer.ts";
 import { checkPrivileges } from "../../execute/check-privileges.ts";
 import { clientError } from "../../execute/client-error.ts";
-import { textForShard } from "../../execute/direct.ts";
 import { closeWorkplace, openWorkplace } from "../../execute/general.ts";
 import { firstDataNode, locate, locksThere } from "../../execute/locate.ts";
-import { preparedRequest } from "../../execute/prepared-request.ts";
+import { textAsWritten, textForShard } from "../../execute/node-text.ts";
 import { complete } from "../../execute/run-on-catalog.ts";
 import { Preface, type Outcome, type Run } from "../../execute/run.ts";
+import { sendText } from "../../execute/send-text.ts";
 import { atTransactionTime } from "../../execute/transaction-time.ts";
 import { classify } from "../../plan/classify.ts";
 import type { CatalogPlan, ReadPlan } from "../../plan/plan.ts";
 import { rowDescription } from "../../protocol/backend-messages.ts";
-import { query } from "../../protocol/frontend-messages.ts";
 import { applySplices } from "../../sql/splice.ts";
 import type { Splice } from "../../sql/statement.ts";
 import { isWord, nextToken } from "../../sql/tokens.ts";
@@ -120,7 +119,12 @@ async function openPlace(
       const anywhere = plan.locks === "replicated rows" ? firstDataNode(context.snapshot()) : preferred;
       const node = nodes === "any" ? (anywhere ?? dataNodes[0]!) : [...nodes][0]!;
       if (locksThere(plan, node, context.snapshot())) {
-        const text = await atTransactionTime(context, plan, textForShard(plan, shard), false);
+        const text = await atTransactionTime(
+          context,
+          plan.transactionTimes,
+          textForShard(plan, shard),
+          false,
+        );
         // FOR UPDATE locks rows when they are fetched.
         const lease = await joined(session, node, plan.writes || plan.locks !== "no");
         return { lease, own: false, splices: moved(text.splices) };
@@ -160,26 +164,12 @@ export async function runFetch(session: Session, planned: PlannedStatement, run:
   const { portalname, ismove } = (planned.statement.tree as { FetchStmt: FetchStmt }).FetchStmt;
   const cursor = session.cursors.find(portalname);
   const { context } = session;
-  const { connection } = cursor.lease;
   const describes = run.bind === undefined && ismove !== true;
   const preface = describes
     ? new Preface(rowDescription(cursor.fields, cursor.binary ? [1] : []))
     : run.preface;
-  const answer = new Answer(connection, context.output, new AnswerScope(context.output, preface, true));
-  const { text } = planned.statement;
-  connection.send(
-    run.bind === undefined
-      ? query(text)
-      : preparedRequest(connection, undefined, text, [], run.bind.tail, "", 0),
-    answer,
-  );
-  context.running.add(connection);
-  await answer.done;
-  context.running.delete(connection);
-  if (answer.error !== undefined) {
-    if (run.bind !== undefined && !answer.bound) run.preface.drop();
-    throw clientError(answer.error, planned.statement, []);
-  }
+  const scope = new AnswerScope(context.output, preface, true);
+  const answer = await sendText(context, cursor.lease, textAsWritten(planned.statement), run, scope);
   return { tag: answer.tag };
 }
 

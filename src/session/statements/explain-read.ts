@@ -1,9 +1,9 @@
 /** EXPLAIN of statements that read: the level that would answer, and the plans of its fragments. */
 import { PgError } from "../../errors/pg-error.ts";
 import { checkPrivileges } from "../../execute/check-privileges.ts";
-import { textForShard, type NodeText } from "../../execute/direct.ts";
-import { closeWorkplace, generalText, openWorkplace } from "../../execute/general.ts";
+import { closeWorkplace, openWorkplace } from "../../execute/general.ts";
 import { locate } from "../../execute/locate.ts";
+import { splicedText, textAsWritten, textForShard, type NodeText } from "../../execute/node-text.ts";
 import { fragmentSql, type Shipped } from "../../execute/ship-table.ts";
 import { ShipSources } from "../../execute/ship-sources.ts";
 import { atTransactionTime } from "../../execute/transaction-time.ts";
@@ -21,8 +21,7 @@ export async function explainRead(
   const { context, transaction } = session;
   if (plan.kind === "catalog") {
     if (explaining.analyze) refuseSettingCalls(plan.settingCalls);
-    const text: NodeText = { sql: plan.statement.text, key: undefined, splices: [] };
-    return onNodes(explaining, "catalog", ["catalog"], plan.writes, plan, text);
+    return onNodes(explaining, "catalog", ["catalog"], plan.writes, textAsWritten(plan.statement));
   }
   const { dataNodes } = context.snapshot();
   if (plan.direct) {
@@ -30,12 +29,17 @@ export async function explainRead(
     if (nodes === "any" || nodes.size === 1) {
       const joined = transaction.nodes.find((name) => (dataNodes as readonly string[]).includes(name));
       const node = nodes === "any" ? (joined ?? dataNodes[0]!) : [...nodes][0]!;
-      const text = await atTransactionTime(context, plan, textForShard(plan, shard), false);
-      return onNodes(explaining, "route", [node], plan.writes, plan, text);
+      const text = await atTransactionTime(context, plan.transactionTimes, textForShard(plan, shard), false);
+      return onNodes(explaining, "route", [node], plan.writes, text);
     }
     if (plan.gather !== undefined) {
-      const text = await atTransactionTime(context, plan, textForShard(plan, undefined), true);
-      return onNodes(explaining, "gather", [...nodes].toSorted(), false, plan, text);
+      const text = await atTransactionTime(
+        context,
+        plan.transactionTimes,
+        textForShard(plan, undefined),
+        true,
+      );
+      return onNodes(explaining, "gather", [...nodes].toSorted(), false, text);
     }
   }
   if (plan.general instanceof PgError) throw plan.general;
@@ -49,15 +53,12 @@ async function onNodes(
   level: string,
   nodes: readonly string[],
   writes: boolean,
-  plan: Pick<ReadPlan, "statement">,
   text: NodeText,
 ): Promise<DistributedPlan> {
   const leases: Lease[] = [];
   try {
     for (const node of nodes) leases.push(await explaining.session.transaction.lease(node, writes));
-    const settled = await Promise.allSettled(
-      leases.map((lease) => explainThere(explaining, lease, plan.statement, text)),
-    );
+    const settled = await Promise.allSettled(leases.map((lease) => explainThere(explaining, lease, text)));
     const steps = settled.map((result) => {
       if (result.status === "rejected") throw result.reason;
       return result.value;
@@ -74,7 +75,7 @@ async function generalSteps(
   general: GeneralPlan,
 ): Promise<ExplainStep[]> {
   const fragments = await fragmentSteps(explaining, general.tables);
-  const text = generalText(plan, general);
+  const text = splicedText(plan.statement, general.splices);
   if (!explaining.analyze) {
     const place = general.target === "catalog" ? "the catalog node" : "a compute node";
     const sql = text.sql.toString().trim();
@@ -88,7 +89,7 @@ async function generalSteps(
     (shipped, ms) => void moved.set(shipped.table, { shipped, ms }),
   );
   try {
-    const step = await explainThere(explaining, workplace, plan.statement, text);
+    const step = await explainThere(explaining, workplace, text);
     const measured = fragments.map((fragment, i) => {
       const { shipped, ms } = moved.get(general.tables[i]!)!;
       const numbers = [

@@ -2,15 +2,10 @@
 import type { BackendConnection } from "../../backend/backend-connection.ts";
 import { PgError } from "../../errors/pg-error.ts";
 import { clientError } from "../../execute/client-error.ts";
-import type { NodeText } from "../../execute/direct.ts";
-import { preparedRequest } from "../../execute/prepared-request.ts";
-import type { Run } from "../../execute/run.ts";
+import type { NodeText } from "../../execute/node-text.ts";
+import { whileRunning, type Run } from "../../execute/run.ts";
+import { requestOnce } from "../../execute/send-text.ts";
 import { actualRows, type ExplainFormat, type ExplainStep } from "../../plan/explain/distributed-plan.ts";
-import { readDataRow } from "../../protocol/backend-messages.ts";
-import { parseErrorFields } from "../../protocol/error-response.ts";
-import { query } from "../../protocol/frontend-messages.ts";
-import { Backend } from "../../protocol/message-types.ts";
-import type { ParsedStatement } from "../../sql/statement.ts";
 import { preludeDone, type Lease } from "../../transaction/lease.ts";
 import type { Session } from "../session.ts";
 
@@ -26,31 +21,29 @@ export interface Explaining {
   readonly run: Run;
 }
 
-/** Explains a text on a server; `statement` is the one whose text was spliced. */
 export async function explainThere(
   { session, prefix, run, format, analyze }: Explaining,
   lease: Lease,
-  statement: ParsedStatement,
-  text: NodeText,
+  { statement, sql, splices }: NodeText,
 ): Promise<ExplainStep> {
   const { connection } = lease;
   const begun = performance.now();
-  session.context.running.add(connection);
+  const ask = async (): Promise<string> => {
+    await preludeDone(lease);
+    return askServer(connection, Buffer.concat([prefix, sql]), run);
+  };
   let plan: string;
   try {
-    await preludeDone(lease);
-    plan = await askServer(connection, Buffer.concat([prefix, text.sql]), run);
+    plan = await whileRunning(session.context, connection, ask());
   } catch (error) {
     if (!(error instanceof PgError)) throw error;
-    throw clientError(error, statement, [{ start: 0, end: 0, text: prefix.toString() }, ...text.splices]);
-  } finally {
-    session.context.running.delete(connection);
+    throw clientError(error, statement, [{ start: 0, end: 0, text: prefix.toString() }, ...splices]);
   }
   const rows = analyze ? actualRows(plan, format) : undefined;
   return {
     title: `Fragment on ${connection.server.name}`,
     properties: [
-      ["SQL", text.sql.toString().trim()],
+      ["SQL", sql.toString().trim()],
       ...(rows === undefined ? [] : [["Rows", rows] as const]),
       ...(analyze ? [["Time", milliseconds(performance.now() - begun)] as const] : []),
     ],
@@ -63,23 +56,7 @@ export function milliseconds(ms: number): string {
 }
 
 /** The lines of a server's answer to EXPLAIN. */
-export function askServer(connection: BackendConnection, sql: Buffer, run: Run): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const lines: string[] = [];
-    let error: PgError | undefined;
-    connection.send(
-      run.bind === undefined
-        ? query(sql)
-        : preparedRequest(connection, undefined, sql, run.parameterTypes, run.bind.tail, "", 0),
-      {
-        frame: (type, buffer, start, end) => {
-          if (type === Backend.dataRow) lines.push(readDataRow(buffer, start, end)[0]!.toString());
-          else if (type === Backend.errorResponse)
-            error ??= new PgError(parseErrorFields(buffer, start + 5, end));
-        },
-        ready: () => (error === undefined ? resolve(lines.join("\n")) : reject(error)),
-        lost: reject,
-      },
-    );
-  });
+export async function askServer(connection: BackendConnection, sql: Buffer, run: Run): Promise<string> {
+  const rows = await connection.exchangeRows(requestOnce(connection, sql, run));
+  return rows.map(([line]) => line).join("\n");
 }

@@ -5,8 +5,8 @@
 import { nodesOf } from "../../catalog/placement.ts";
 import { PgError } from "../../errors/pg-error.ts";
 import { refusal } from "../../errors/refusal.ts";
-import { textForShard } from "../../execute/direct.ts";
 import { locate } from "../../execute/locate.ts";
+import { textForShard } from "../../execute/node-text.ts";
 import { Preface } from "../../execute/run.ts";
 import { atTransactionTime } from "../../execute/transaction-time.ts";
 import { DiscardedOutput } from "../../execute/write/discarded-output.ts";
@@ -74,7 +74,7 @@ async function explainModify(explaining: Explaining, plan: ModifyPlan): Promise<
   }
   const text = await atTransactionTime(
     context,
-    reads,
+    reads.transactionTimes,
     textForShard(reads, alone ? shard : undefined),
     !alone,
   );
@@ -91,7 +91,7 @@ async function explainModify(explaining: Explaining, plan: ModifyPlan): Promise<
   for (const node of nodes) {
     const lease = await transaction.lease(node, executes);
     try {
-      steps.push(await explainThere(asking, lease, plan.statement, text));
+      steps.push(await explainThere(asking, lease, text));
     } finally {
       lease.release();
     }

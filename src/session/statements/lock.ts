@@ -6,7 +6,7 @@ import { PgError, pgError } from "../../errors/pg-error.ts";
 import { refusal } from "../../errors/refusal.ts";
 import { clientError } from "../../execute/client-error.ts";
 import { complete } from "../../execute/run-on-catalog.ts";
-import type { Outcome, Run } from "../../execute/run.ts";
+import { whileRunning, type Outcome, type Run } from "../../execute/run.ts";
 import { quoteQualified } from "../../sql/quote.ts";
 import type { PlannedStatement } from "../planned-statement.ts";
 import type { Session } from "../session.ts";
@@ -60,15 +60,15 @@ export async function runLock(session: Session, planned: PlannedStatement, run: 
 
 async function lockOn(session: Session, planned: PlannedStatement, node: string, sql: string): Promise<void> {
   const lease = await session.transaction.lease(node, false);
-  const { running } = session.context;
-  running.add(lease.connection);
-  try {
+  const work = async (): Promise<void> => {
     await preludeDone(lease);
     await lease.connection.query(sql);
+  };
+  try {
+    await whileRunning(session.context, lease.connection, work());
   } catch (error) {
     throw error instanceof PgError ? clientError(error, planned.statement, []) : error;
   } finally {
-    running.delete(lease.connection);
     lease.release();
   }
 }

@@ -7,20 +7,20 @@
 import { PgError } from "../../errors/pg-error.ts";
 import { refusal } from "../../errors/refusal.ts";
 import { checkPrivileges } from "../../execute/check-privileges.ts";
-import { closeWorkplace, generalText, openWorkplace, runOnWorkplace } from "../../execute/general.ts";
+import { closeWorkplace, openWorkplace, runOnWorkplace } from "../../execute/general.ts";
+import { splicedText } from "../../execute/node-text.ts";
 import { Preface, type ExecutionContext, type Outcome, type Run } from "../../execute/run.ts";
 import { runOnCatalog } from "../../execute/run-on-catalog.ts";
 import { runRead } from "../../execute/run-read.ts";
 import { CapturedOutput, TaglessOutput } from "../../execute/write/captured-output.ts";
 import { runForText } from "../../execute/write/share.ts";
 import { runWrite } from "../../execute/write/run-write.ts";
-import { transactionTimeSplices } from "../../execute/write/time-splices.ts";
+import { withTransactionTime } from "../../execute/transaction-time.ts";
 import type { CatalogPlan, ReadPlan } from "../../plan/plan.ts";
 import type { WritePlan, WritingWithPlan } from "../../plan/write-plan.ts";
 import type { WithStep } from "../../plan/write/with-parts.ts";
 import { commandComplete } from "../../protocol/backend-messages.ts";
 import { parseStatements } from "../../sql/parse.ts";
-import { applySplices } from "../../sql/splice.ts";
 import type { Lease } from "../../transaction/lease.ts";
 import { planStatement } from "../plan-statement.ts";
 import type { PlannedStatement } from "../planned-statement.ts";
@@ -228,14 +228,7 @@ async function runEarlyMain(
   const { plan } = await planText(session, step.text(rowsIn(entries)), run);
   if (plan?.kind !== "read") throw refusal("writing-with-many-nodes");
   if (plan.general instanceof PgError) throw plan.general;
-  const text = generalText(plan, plan.general);
-  const times = await transactionTimeSplices(context, plan.transactionTimes);
-  const splices = [
-    ...text.splices,
-    ...times.filter((t) => !text.splices.some((s) => s.start <= t.start && t.end <= s.end)),
-  ];
-  const sql = applySplices(plan.statement.text, splices);
+  const splices = await withTransactionTime(context, plan.general.splices, plan.transactionTimes);
   const own = runForText(run, plan.statement.text);
-  return (await runOnWorkplace(context, workplace, plan.statement, { sql, key: undefined, splices }, own))
-    .tag;
+  return (await runOnWorkplace(context, workplace, splicedText(plan.statement, splices), own)).tag;
 }

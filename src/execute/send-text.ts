@@ -1,0 +1,49 @@
+/** Sends a text to a server by the protocol that the client used, and passes the answer on. */
+import { query } from "../protocol/frontend-messages.ts";
+import type { BackendConnection } from "../backend/backend-connection.ts";
+import type { Lease } from "../transaction/lease.ts";
+import { Answer, type AnswerScope } from "./answer.ts";
+import { clientError } from "./client-error.ts";
+import { preparedKey, type NodeText } from "./node-text.ts";
+import { forgetPrepared, preparedRequest } from "./prepared-request.ts";
+import { whileRunning, type ExecutionContext, type Run } from "./run.ts";
+
+/** The bytes that run a text once, with the run's parameters and without keeping anything. */
+export function requestOnce(connection: BackendConnection, sql: Buffer, run: Run): Buffer {
+  return run.bind === undefined
+    ? query(sql)
+    : preparedRequest(connection, undefined, sql, run.parameterTypes, run.bind.tail, "", 0);
+}
+
+/**
+ * Runs a text on a server, to its end or, if a `portal` is named, for as many rows as the run asks for. Throws the error in the
+ * client's terms; a BindComplete that no server has given is then not sent either.
+ */
+export async function sendText(
+  context: ExecutionContext,
+  lease: Lease,
+  text: NodeText,
+  run: Run,
+  scope: AnswerScope,
+  portal = "",
+): Promise<Answer> {
+  const { connection } = lease;
+  const answer = new Answer(connection, scope.output, scope);
+  const key = preparedKey(text, context.transaction.settings);
+  const { bind } = run;
+  const rowsMax = portal === "" ? 0 : run.rowsMax;
+  connection.send(
+    bind === undefined
+      ? query(text.sql)
+      : preparedRequest(connection, key, text.sql, run.parameterTypes, bind.tail, portal, rowsMax),
+    answer,
+  );
+  await whileRunning(context, connection, answer.done);
+  const error = lease.preludeError ?? answer.error;
+  if (error === undefined) return answer;
+  if (bind !== undefined) {
+    forgetPrepared(connection, key, error);
+    if (!answer.bound) run.preface.drop();
+  }
+  throw clientError(error, text.statement, text.splices);
+}
