@@ -124,6 +124,7 @@ function toRelation(
     columns: (raw.columns ?? []).map((column) => toColumn(column, userTypes)),
     indexes: (raw.indexes ?? []).map(toIndex),
     distribution,
+    populated: raw.populated,
     rowSecurity: raw.rowSecurity,
     hasTriggers: raw.hasTriggers,
     viewDefinition: raw.view ?? undefined,

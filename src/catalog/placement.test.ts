@@ -44,6 +44,7 @@ function table(columns: readonly Column[], distribution: Distribution): Relation
     columns,
     indexes: [],
     distribution,
+    populated: true,
     rowSecurity: false,
     hasTriggers: false,
     viewDefinition: undefined,

@@ -44,6 +44,7 @@ export interface RawRelation {
   relkind: string;
   owner: string;
   persistence: string;
+  populated: boolean;
   rowSecurity: boolean;
   hasTriggers: boolean;
   securityInvoker: boolean;

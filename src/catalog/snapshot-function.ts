@@ -79,7 +79,7 @@ const relationsSql = (schemas: string, schema: string): string => `
   )
   SELECT json_agg(json_build_object(
     'oid', c.oid::int8, 'schema', c.nspname, 'name', c.relname, 'relkind', c.relkind, 'owner', pg_get_userbyid(c.relowner),
-    'persistence', c.relpersistence, 'rowSecurity', c.relrowsecurity, 'hasTriggers', t.tgrelid IS NOT NULL,
+    'persistence', c.relpersistence, 'populated', c.relispopulated, 'rowSecurity', c.relrowsecurity, 'hasTriggers', t.tgrelid IS NOT NULL,
     'securityInvoker', COALESCE((SELECT option_value::boolean FROM pg_options_to_table(c.reloptions) WHERE option_name = 'security_invoker'), false),
     'view', CASE WHEN c.relkind IN ('v', 'm') THEN rtrim(pg_get_viewdef(c.oid), E'; \\n') END,
     'parents', p.list, 'columns', a.list, 'indexes', i.list))

@@ -111,6 +111,8 @@ export interface Relation {
   readonly indexes: readonly Index[];
   /** Undefined for all that holds no rows of its own. */
   readonly distribution: Distribution | undefined;
+  /** False for a materialised view that has not been filled: it cannot be read. */
+  readonly populated: boolean;
   readonly rowSecurity: boolean;
   readonly hasTriggers: boolean;
   /** For views: pg_get_viewdef with an empty search_path (every name qualified). */

@@ -1,6 +1,7 @@
 /** What a relation's name in FROM stands for. The statement was described by PostgreSQL, so the name exists somewhere. */
 import type { RangeVar } from "@pgsql/types";
 import { findRelation, type Relation, type Snapshot } from "../catalog/snapshot.ts";
+import { pgError, type PgError } from "../errors/pg-error.ts";
 import { refusal } from "../errors/refusal.ts";
 
 export type Target =
@@ -33,16 +34,25 @@ export function findTarget(
       return { kind: "view", relation };
     case "sequence":
       return { kind: "catalog" };
+    case "materialized view":
+      if (!relation.populated) throw unpopulated(relation);
+      if (relation.distribution !== undefined) return { kind: "table", relation };
+      throw refusal("unknown-relation", `Relation "${relation.schema}.${relation.name}".`);
     case "table":
     case "partitioned table":
       if (relation.distribution !== undefined) return { kind: "table", relation };
       if (catalogSchemas.has(relation.schema)) return { kind: "catalog" };
-      throw refusal("unknown-relation", `Relation "${relation.schema}.${relation.name}".`);
-    case "materialized view":
       throw refusal("unknown-relation", `Relation "${relation.schema}.${relation.name}".`);
     case "foreign table":
       throw refusal("unknown-relation", `Relation "${relation.schema}.${relation.name}".`);
     default:
       throw refusal("unknown-relation", `Relation "${relation.schema}.${relation.name}".`);
   }
+}
+
+/** The catalog node would say so when it runs the statement; it only describes it. */
+function unpopulated({ name }: Relation): PgError {
+  return pgError("55000", `materialized view "${name}" has not been populated`, {
+    hint: "Use the REFRESH MATERIALIZED VIEW command.",
+  });
 }

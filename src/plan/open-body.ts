@@ -167,6 +167,7 @@ function noteRelation(
   const relation = findRelation(context.snapshot, context.searchPath, schema, name);
   switch (relation?.kind) {
     case "table":
+    case "materialized view":
     case "partitioned table":
       reads.add(relation);
       found.readsQualified ||= isSchema;
@@ -179,7 +180,6 @@ function noteRelation(
     case "sequence":
       found.readsCatalogs = true;
       return;
-    case "materialized view":
     case "foreign table":
       found.dynamic = true;
       return;

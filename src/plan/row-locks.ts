@@ -4,6 +4,7 @@
  */
 import type { LockingClause } from "@pgsql/types";
 import type { Relation } from "../catalog/snapshot.ts";
+import { pgError } from "../errors/pg-error.ts";
 import { refusal } from "../errors/refusal.ts";
 import type { FromItem, Query, QueryTree } from "./query-tree.ts";
 
@@ -57,6 +58,8 @@ function lockItem(item: FromItem, clause: LockingClause, found: Map<Relation, St
   if (item.kind === "query") lockQuery(item.query, clause, found);
   else if (item.kind === "catalog relation") throw refusal("for-update-of-catalog");
   else if (item.kind === "table") {
+    if (item.relation.kind === "materialized view")
+      throw pgError("42809", `cannot lock rows in materialized view "${item.relation.name}"`);
     const strength = STRENGTH_NAMES[clause.strength ?? ""] ?? 3;
     const wait = WAIT_NAMES[clause.waitPolicy ?? ""] ?? 0;
     const known = found.get(item.relation) ?? { strength, wait };

@@ -30,7 +30,7 @@ FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_class o ON o.reltoastrelid = 
 WHERE c.relkind IN ('r', 'p', 'i', 'I', 't') AND c.oid >= 16384 AND n.nspname <> 'pg_toast' GROUP BY 1`;
 const ON_CATALOG_NODE = `
 SELECT c.oid, n.nspname || chr(1) || COALESCE(o.relname || chr(1) || 't', c.relname),
-  c.oid < 16384 OR c.relkind NOT IN ('r', 'p', 'i', 'I', 't') OR n.nspname = 'pleiad', ${FOUR_SIZES}
+  c.oid < 16384 OR c.relkind NOT IN ('r', 'p', 'm', 'i', 'I', 't') OR n.nspname = 'pleiad', ${FOUR_SIZES}
 FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_class o ON o.reltoastrelid = c.oid
   JOIN pg_catalog.pg_namespace n ON n.oid = COALESCE(o.relnamespace, c.relnamespace) GROUP BY 1, 2, 3`;
 const DATABASES = `

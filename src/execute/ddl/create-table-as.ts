@@ -9,13 +9,14 @@ import { applySplices } from "../../sql/splice.ts";
 import type { ParsedStatement, Splice } from "../../sql/statement.ts";
 import { isSymbol, isWord, nextToken, tokenize } from "../../sql/tokens.ts";
 import { createdRelation, placeTable } from "./create-table.ts";
+import { fillMaterializedView } from "./materialized-view.ts";
 import type { DdlStatement } from "./ddl-statement.ts";
 
 export async function createTableAs(ddl: DdlStatement): Promise<string> {
   const tree = ddl.statement.tree as { CreateTableAsStmt?: CreateTableAsStmt; SelectStmt?: SelectStmt };
   const into = intoClause(tree);
-  if (tree.CreateTableAsStmt?.objtype === "OBJECT_MATVIEW") throw refusal("create-materialized-view");
   if (into.tableSpaceName !== undefined) throw refusal("tablespace");
+  if (tree.CreateTableAsStmt?.objtype === "OBJECT_MATVIEW") return createMaterializedView(ddl, into);
   if (tree.CreateTableAsStmt?.query !== undefined && "ExecuteStmt" in tree.CreateTableAsStmt.query)
     throw refusal("create-as-execute");
   if (hasWritingWith(tree.CreateTableAsStmt?.query ?? ddl.statement.tree))
@@ -33,6 +34,19 @@ export async function createTableAs(ddl: DdlStatement): Promise<string> {
     `INSERT INTO ${quoteQualified(relation.schema, relation.name)} ${query}`,
   );
   return `SELECT ${inserted.split(" ").at(-1)}`;
+}
+
+async function createMaterializedView(ddl: DdlStatement, into: IntoClause): Promise<string> {
+  const tag = await ddl.onCatalog(partsOfCreateAs(ddl.statement).shell);
+  if (ddl.skipped) return tag;
+  const oid = await createdRelation(ddl, into.rel ?? {});
+  // Whatever it is joined to, its rows are there; and it can have unique keys.
+  const view = await placeTable(ddl, oid, {
+    by: { kind: "replicated" },
+    shards: undefined,
+    colocateWith: undefined,
+  });
+  return into.skipData === true ? tag : `SELECT ${await fillMaterializedView(ddl, view, false)}`;
 }
 
 function intoClause(tree: { CreateTableAsStmt?: CreateTableAsStmt; SelectStmt?: SelectStmt }): IntoClause {

@@ -50,6 +50,8 @@ export interface DdlContext {
   inTransaction<T>(work: () => Promise<T>): Promise<T>;
   /** Runs INSERT … SELECT (or another statement of Pleiad's making) as if the client had sent it, without an answer; gives its tag. */
   runStatement(sql: string): Promise<string>;
+  /** The same with the search path under which PostgreSQL evaluates materialised views. */
+  runRestricted(sql: string): Promise<string>;
 }
 
 /** What came of a text on one server. */

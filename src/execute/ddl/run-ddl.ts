@@ -25,6 +25,7 @@ import {
 import { alterExtensionContents } from "./extensions.ts";
 import { changeOwned, grant } from "./grant.ts";
 import { analyzeInTransaction, maintain } from "./maintain.ts";
+import { refreshMaterializedView } from "./materialized-view.ts";
 import { onDataNodes, rename, setSchema } from "./rename.ts";
 import { defineRole } from "./roles.ts";
 import { createStatistics, createTrigger, definePolicy } from "./row-rules.ts";
@@ -37,6 +38,7 @@ const HANDLERS: ReadonlyMap<string, DdlHandler> = new Map<string, DdlHandler>([
   ["CreateStmt", createTable],
   ["CreateTableAsStmt", createTableAs],
   ["SelectStmt", createTableAs],
+  ["RefreshMatViewStmt", refreshMaterializedView],
   ["AlterTableStmt", alterTable],
   ["IndexStmt", createIndex],
   ["DropStmt", dropObjects],
@@ -125,7 +127,6 @@ export async function runDdl(ddl: DdlStatement, alone: boolean): Promise<string>
   // Inside a transaction block: PostgreSQL says that it cannot be.
   if (ALONE.has(type)) return ddl.onCatalog();
   if (type === "RuleStmt") throw refusal("rule");
-  if (type === "RefreshMatViewStmt") throw refusal("create-materialized-view");
   if (SERVER_OBJECTS.test(type)) throw refusal("server-object");
   throw refusal("definition-kind", `The statement is a ${type}.`);
 }

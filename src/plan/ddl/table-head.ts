@@ -9,7 +9,7 @@ export interface TableHead {
   readonly nameEnd: number;
   /** Behind the name and its asterisk. */
   readonly end: number;
-  /** Takes ONLY, IF EXISTS and the asterisk out. */
+  /** Takes ONLY, IF EXISTS and the asterisk out; a materialised view is a table where its rows lie. */
   readonly plain: readonly Splice[];
 }
 
@@ -40,6 +40,8 @@ export function tableHead(statement: ParsedStatement, relation: RangeVar): Table
       token.kind === "word"
     )
       kind = token;
+  const first = nextToken(text, nextToken(text, 0)!.end)!;
+  if (isWord(text, first, "materialized")) plain.push({ start: first.start, end: kind.end, text: "TABLE" });
   if (kind.end < nameStart) plain.push({ start: kind.end, end: nameStart, text: " " });
   if (end > nameEnd) plain.push({ start: nameEnd, end, text: "" });
   return { nameStart, nameEnd, end, plain };

@@ -99,6 +99,7 @@ export function table(
         ? []
         : [{ name: `${name}_pkey`, unique: true, primary: true, columns: primaryKey }],
     distribution,
+    populated: true,
     rowSecurity: false,
     hasTriggers: false,
     viewDefinition: undefined,

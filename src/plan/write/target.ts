@@ -4,6 +4,7 @@
  */
 import type { RangeVar } from "@pgsql/types";
 import { relationKey, type Relation, type Snapshot } from "../../catalog/snapshot.ts";
+import { pgError } from "../../errors/pg-error.ts";
 import { refusal } from "../../errors/refusal.ts";
 import { isSymbol, nextToken } from "../../sql/tokens.ts";
 import { findTarget } from "../find-target.ts";
@@ -28,6 +29,8 @@ export function findWriteTarget(rangeVar: RangeVar, context: PlanContext): Write
   const written = `Relation "${rangeVar.relname ?? ""}".`;
   if (found.kind === "view") throw refusal("write-to-view", written);
   if (found.kind === "catalog") throw refusal("write-to-catalog", written);
+  if (found.relation.kind === "materialized view")
+    throw pgError("42809", `cannot change materialized view "${found.relation.name}"`);
   return withStandIn(rangeVar, found.relation, context.snapshot);
 }
 

@@ -19,6 +19,9 @@ import { copyWrittenRows } from "./copy-written-rows.ts";
 import { innerStatement } from "./inner-statement.ts";
 import { refuseSettingCalls } from "./set-config.ts";
 
+/** What COPY TO takes by name. */
+const COPIED: ReadonlySet<string> = new Set(["table", "materialized view"]);
+
 export async function runCopy(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {
   const copy = (planned.statement.tree as { CopyStmt: CopyStatement }).CopyStmt;
   if (copy.filename !== undefined || copy.is_program === true) return refuseFile(session, planned);
@@ -30,7 +33,7 @@ export async function runCopy(session: Session, planned: PlannedStatement, run: 
   if (copy.is_from !== true) {
     const { context } = session;
     // Tables of the catalog, views, columns that are not there: the catalog node copies, or says what is wrong.
-    if (relation?.distribution === undefined || columns === undefined || relation.kind !== "table")
+    if (relation?.distribution === undefined || columns === undefined || !COPIED.has(relation.kind))
       return copyOutOnCatalog(context, planned.statement, false, run);
     return copyTableOut(context, planned.statement, relation, columns, run);
   }

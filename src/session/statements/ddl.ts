@@ -10,6 +10,7 @@ import { runWrite } from "../../execute/write/run-write.ts";
 import { parseStatements } from "../../sql/parse.ts";
 import { classify } from "../../plan/classify.ts";
 import { commandComplete } from "../../protocol/backend-messages.ts";
+import { quoteLiteral } from "../../sql/quote.ts";
 import { buildScramVerifier, formatScramVerifier } from "../../security/scram-verifier.ts";
 import { catalogQuery } from "../catalog-query.ts";
 import { planStatement } from "../plan-statement.ts";
@@ -63,23 +64,41 @@ export function contextOf(session: Session): DdlContext {
         throw error;
       }
     },
-    runStatement: async (sql) => {
-      const planned = await planStatement(session, parseStatements(sql)[0]!, [], false);
-      if (planned.plan?.kind !== "write")
-        throw pgError("XX000", "a statement of Pleiad's own did not become a write");
-      const context = { ...session.context, output: new NoticesOutput(session.output) };
-      const outcome = await runWrite(context, planned.plan, {
-        bind: undefined,
-        parameterTypes: [],
-        fields: undefined,
-        describe: false,
-        preface: new Preface(undefined),
-        rowsMax: 0,
-        portal: undefined,
-      });
-      return outcome.tag ?? "";
+    runStatement: (sql) => runStatement(session, sql),
+    runRestricted: async (sql) => {
+      const { settings } = transaction;
+      const path = settings.get("search_path");
+      transaction.changeSettings(settings.with("search_path", RESTRICTED_PATH), true);
+      await transaction.onAll(`SET LOCAL search_path = ${RESTRICTED_PATH}`);
+      const tag = await runStatement(session, sql);
+      transaction.changeSettings(transaction.settings.with("search_path", path), true);
+      await transaction.onAll(
+        path === undefined
+          ? "SET LOCAL search_path TO DEFAULT"
+          : `SELECT pg_catalog.set_config('search_path', ${quoteLiteral(path)}, true)`,
+      );
+      return tag;
     },
   };
+}
+
+const RESTRICTED_PATH = "pg_catalog, pg_temp";
+
+async function runStatement(session: Session, sql: string): Promise<string> {
+  const planned = await planStatement(session, parseStatements(sql)[0]!, [], false);
+  if (planned.plan?.kind !== "write")
+    throw pgError("XX000", "a statement of Pleiad's own did not become a write");
+  const context = { ...session.context, output: new NoticesOutput(session.output) };
+  const outcome = await runWrite(context, planned.plan, {
+    bind: undefined,
+    parameterTypes: [],
+    fields: undefined,
+    describe: false,
+    preface: new Preface(undefined),
+    rowsMax: 0,
+    portal: undefined,
+  });
+  return outcome.tag ?? "";
 }
 
 const MAINTENANCE: ReadonlySet<string> = new Set(["VacuumStmt", "ReindexStmt", "ClusterStmt"]);
