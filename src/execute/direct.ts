@@ -34,7 +34,9 @@ export async function runOnNode(
   try {
     if (lease.prelude !== undefined && (writes || portal !== "")) await preludeDone(lease);
     const scope = new AnswerScope(context.output, run.preface, true);
-    const answer = await sendText(context, lease, text, run, scope, portal);
+    // What a single statement has written is committed by the time that its answer comes.
+    const watched = !writes || context.transaction.active;
+    const answer = await sendText(context, lease, text, run, scope, { portal, watched });
     // Outside a transaction the portal has gone with its statement.
     if (answer.suspended && run.portal !== undefined && context.transaction.active)
       keepPortal(context, lease.connection, text, portal, run.portal);

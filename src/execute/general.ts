@@ -16,6 +16,7 @@ import { sendText } from "./send-text.ts";
 import type { ExecutionContext, Outcome, Run } from "./run.ts";
 import { refuseLocksReadOnly } from "./read-only.ts";
 import { atTransactionTime } from "./transaction-time.ts";
+import { requireSameDefinitions } from "./stale-plan.ts";
 import { shipTable, type Shipped } from "./ship-table.ts";
 import { ShipSources } from "./ship-sources.ts";
 
@@ -61,7 +62,7 @@ export function runOnWorkplace(
   portal = "",
 ): Promise<Answer> {
   const scope = new AnswerScope(context.output, run.preface, true);
-  return sendText(context, workplace, text, run, scope, portal);
+  return sendText(context, workplace, text, run, scope, { portal });
 }
 
 /** A connection to the target, in a transaction that holds the shipped tables. Close it with closeWorkplace. `observe` hears of each table. */
@@ -90,6 +91,7 @@ export async function openWorkplace(
       await prepareForUse(connection, general, shipped);
       observe?.(shipped, performance.now() - begun);
     }
+    await requireSameDefinitions(context.definitions);
     context.running.delete(connection);
     await sources.close();
     return lease;
@@ -99,6 +101,8 @@ export async function openWorkplace(
       context.running.delete(lease.connection);
       await closeWorkplace(lease);
     }
+    // A column that is gone, and the like: the cause comes first.
+    await requireSameDefinitions(context.definitions);
     throw error;
   }
 }

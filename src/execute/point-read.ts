@@ -10,6 +10,8 @@ import { clientError } from "./client-error.ts";
 import { preparedKey, textForShard } from "./node-text.ts";
 import { forgetPrepared, preparedRequest } from "./prepared-request.ts";
 import type { ExecutionContext, Outcome, Run } from "./run.ts";
+import { StalePlan } from "./stale-plan.ts";
+import { WatchedReceiver } from "./watched-receiver.ts";
 
 /** Errors that the shared connection may have and the statement does not: unknown prepared statement, cancelled, connection lost or ended. */
 const NOT_ITS_OWN: ReadonlySet<string> = new Set(["26000", "57014", "08006", "57P01", "42P05"]);
@@ -42,13 +44,17 @@ export async function runPointRead(
     context.output,
     new AnswerScope(context.output, run.preface, true),
   );
-  shared.send(preparedRequest(connection, key, text.sql, run.parameterTypes, run.bind.tail, "", 0), answer);
+  shared.send(
+    preparedRequest(connection, key, text.sql, run.parameterTypes, run.bind.tail, "", 0),
+    new WatchedReceiver(answer, context.definitions, undefined),
+  );
   const running = { cancel: () => connection.cancel() };
   context.running.add(running);
   await answer.done;
   context.running.delete(running);
   const { error } = answer;
   if (error === undefined) return { tag: answer.tag };
+  if (error instanceof StalePlan) throw error;
   forgetPrepared(connection, key, error);
   if (answer.rows === 0 && !answer.bound && !context.cancelled && isNotItsOwn(error)) return undefined;
   if (!answer.bound) run.preface.drop();

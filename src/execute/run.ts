@@ -7,6 +7,7 @@ import type { Field } from "../protocol/backend-messages.ts";
 import type { BindMessage } from "../protocol/frontend-messages.ts";
 import type { SessionTransaction } from "../transaction/session-transaction.ts";
 import type { ClientOutput } from "./client-output.ts";
+import type { Definitions } from "./stale-plan.ts";
 
 /** The session for which statements run. */
 export interface ExecutionContext {
@@ -20,6 +21,8 @@ export interface ExecutionContext {
   readonly computeNodes: readonly string[];
   /** The catalog as this session sees it now (its own uncommitted DDL included). */
   snapshot(): Snapshot;
+  /** Says whether the running statement is still what it was planned to be. */
+  readonly definitions: Definitions;
   /** Hears which backend connections work for the session right now, so that a cancel request finds them. */
   readonly running: Set<{ cancel(): Promise<void> }>;
   /** Set by a cancel request: what comes after the current step does not start. */
@@ -74,6 +77,8 @@ export interface Outcome {
 /** Messages that go before a statement's answer, once, as soon as a server has accepted the statement. */
 export class Preface {
   private bytes: Buffer | undefined;
+  /** Something of the answer was sent, or is being sent. */
+  sent = false;
 
   constructor(bytes: Buffer | undefined) {
     this.bytes = bytes;
@@ -84,6 +89,7 @@ export class Preface {
   }
 
   sendTo(output: ClientOutput): void {
+    this.sent = true;
     if (this.bytes === undefined) return;
     output.push(this.bytes);
     this.bytes = undefined;

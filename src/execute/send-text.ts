@@ -6,6 +6,8 @@ import { Answer, type AnswerScope } from "./answer.ts";
 import { clientError } from "./client-error.ts";
 import { preparedKey, type NodeText } from "./node-text.ts";
 import { forgetPrepared, preparedRequest } from "./prepared-request.ts";
+import { StalePlan } from "./stale-plan.ts";
+import { WatchedReceiver } from "./watched-receiver.ts";
 import { whileRunning, type ExecutionContext, type Run } from "./run.ts";
 
 /** The bytes that run a text once, with the run's parameters and without keeping anything. */
@@ -17,7 +19,8 @@ export function requestOnce(connection: BackendConnection, sql: Buffer, run: Run
 
 /**
  * Runs a text on a server, to its end or, if a `portal` is named, for as many rows as the run asks for. Throws the error in the
- * client's terms; a BindComplete that no server has given is then not sent either.
+ * client's terms; a BindComplete that no server has given is then not sent either. `watched`: throws StalePlan where the text found
+ * other tables than it was planned for.
  */
 export async function sendText(
   context: ExecutionContext,
@@ -25,7 +28,7 @@ export async function sendText(
   text: NodeText,
   run: Run,
   scope: AnswerScope,
-  portal = "",
+  { portal = "", watched = true }: { readonly portal?: string; readonly watched?: boolean } = {},
 ): Promise<Answer> {
   const { connection } = lease;
   const answer = new Answer(connection, scope.output, scope);
@@ -36,11 +39,12 @@ export async function sendText(
     bind === undefined
       ? query(text.sql)
       : preparedRequest(connection, key, text.sql, run.parameterTypes, bind.tail, portal, rowsMax),
-    answer,
+    watched ? new WatchedReceiver(answer, context.definitions, connection) : answer,
   );
   await whileRunning(context, connection, answer.done);
   const error = lease.preludeError ?? answer.error;
   if (error === undefined) return answer;
+  if (error instanceof StalePlan) throw error;
   if (bind !== undefined) {
     forgetPrepared(connection, key, error);
     if (!answer.bound) run.preface.drop();

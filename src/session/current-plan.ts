@@ -40,6 +40,14 @@ async function planAgain(
   if (holds(session, prepared, known, await loading)) return known;
   const circumstances = session.transaction.settings.key;
   const planned = (await planQueryString(session, prepared.text, prepared.parameterTypes, true))[0];
+  requireSameResult(known, planned);
+  prepared.planned = planned;
+  prepared.circumstances = circumstances;
+  return planned;
+}
+
+/** Throws 0A000 when a statement that was planned again has other result columns than it had. */
+export function requireSameResult(known: PlannedStatement, planned: PlannedStatement | undefined): void {
   const before = known.description?.fields;
   const after = planned?.description?.fields;
   const same =
@@ -51,7 +59,4 @@ async function planAgain(
         field.name.equals(after![i]!.name),
     );
   if (!same) throw pgError("0A000", "cached plan must not change result type");
-  prepared.planned = planned;
-  prepared.circumstances = circumstances;
-  return planned;
 }

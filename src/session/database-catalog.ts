@@ -38,12 +38,14 @@ export class DatabaseCatalog {
   }
 
   private async load(): Promise<Snapshot> {
+    // Half a commit shows a catalog that never was.
+    await this.settled();
     const connection = await this.pools.take("catalog", this.internalRole, this.database);
-    const asked = this.invalidations;
+    const asked = this.version;
     try {
       const snapshot = await loadSnapshot(catalogQuery(connection), this.database);
       // A DDL that committed while this was read: what was read may be older than it.
-      if (asked === this.invalidations) this.loaded = snapshot;
+      if (asked === this.version) this.loaded = snapshot;
       return snapshot;
     } finally {
       this.current = undefined;
@@ -51,11 +53,39 @@ export class DatabaseCatalog {
     }
   }
 
-  private invalidations = 0;
+  /** Grows when a definition begins to be committed, and when it has been. */
+  version = 0;
 
-  /** A DDL has committed: snapshot and plans are not used any more. */
+  /** Who has an open transaction in which definitions are changed. */
+  readonly defining = new Set<object>();
+  private committing: Promise<void> | undefined;
+
+  /**
+   * Runs the commit of a transaction that has changed definitions. Whoever planned before it is told by `version` as soon as some
+   * server may show the new definition; whoever plans while it runs waits for its end.
+   */
+  async commit(work: () => Promise<void>): Promise<void> {
+    while (this.committing !== undefined) await this.committing;
+    let done = (): void => {};
+    this.committing = new Promise((resolve) => (done = resolve));
+    this.invalidate();
+    try {
+      await work();
+    } finally {
+      this.committing = undefined;
+      this.invalidate();
+      done();
+    }
+  }
+
+  /** Resolves when no commit of definitions is under way. */
+  async settled(): Promise<void> {
+    while (this.committing !== undefined) await this.committing;
+  }
+
+  /** Definitions have changed: snapshot and plans are not used any more. */
   invalidate(): void {
-    this.invalidations++;
+    this.version++;
     this.loaded = undefined;
     this.current = undefined;
     this.plans = new Map();

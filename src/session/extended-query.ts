@@ -3,7 +3,7 @@
  * until Sync. A pipeline without Sync in between is one implicit transaction.
  */
 import { pgError, type PgError } from "../errors/pg-error.ts";
-import { Preface, type PortalState } from "../execute/run.ts";
+import { Preface, type PortalState, type Run } from "../execute/run.ts";
 import {
   bindComplete,
   closeComplete,
@@ -13,6 +13,7 @@ import {
   parameterDescription,
   parseComplete,
   rowDescription,
+  type Field,
 } from "../protocol/backend-messages.ts";
 import {
   readBind,
@@ -24,12 +25,12 @@ import {
 import { Frontend } from "../protocol/message-types.ts";
 import type { ClientMessage } from "./message-queue.ts";
 import { escapedText } from "./escaped-text.ts";
-import { currentPlan } from "./current-plan.ts";
+import { currentPlan, requireSameResult } from "./current-plan.ts";
 import { checkBind } from "./describe-statement.ts";
-import { planQueryString } from "./plan-statement.ts";
+import { planQueryString, planStatement } from "./plan-statement.ts";
 import type { PlannedStatement } from "./planned-statement.ts";
 import type { PreparedStatement } from "./prepared-statement.ts";
-import { runStatement } from "./run-statement.ts";
+import { runAfresh } from "./run-afresh.ts";
 import type { Session } from "./session.ts";
 
 /** Bind without parameters and with all results in text form: nothing in it can be wrong. */
@@ -44,8 +45,14 @@ interface Portal {
   readonly bind: BindMessage;
   readonly parameterTypes: readonly number[];
   readonly state: PortalState;
+  /** The client may know the result columns: they stay. */
+  fixed: boolean;
   /** Tag of the Execute that came to the end. */
   doneTag: string | undefined;
+}
+
+function describePortal(fields: readonly Field[] | undefined, { bind }: Portal): Buffer {
+  return fields === undefined ? noData : rowDescription(fields, bind.resultFormats);
 }
 
 export class ExtendedQuery {
@@ -224,6 +231,7 @@ export class ExtendedQuery {
       bind: message,
       parameterTypes: prepared.parameterTypes,
       state: { resume: undefined, close: undefined },
+      fixed: message.statement !== "" || prepared.described === true,
       doneTag: undefined,
     });
     this.pending = [bindComplete];
@@ -239,9 +247,12 @@ export class ExtendedQuery {
     const portal = this.portals.get(message.name);
     if (portal === undefined) throw pgError("34000", `portal "${message.name}" does not exist`);
     const fields = portal.planned?.description?.fields;
-    const answer = fields === undefined ? noData : rowDescription(fields, portal.bind.resultFormats);
+    const answer = describePortal(fields, portal);
     if (this.pendingPortal === message.name && this.pending.length > 0) this.pending.push(answer);
-    else output.push(answer);
+    else {
+      portal.fixed = true;
+      output.push(answer);
+    }
   }
 
   private async describeStatement(name: string): Promise<void> {
@@ -249,6 +260,7 @@ export class ExtendedQuery {
     this.refuseInFailedTransaction(prepared.planned);
     const planned = await currentPlan(this.session, prepared);
     const { output } = this.session;
+    prepared.described = true;
     output.push(parameterDescription(prepared.parameterTypes));
     const fields = planned?.description?.fields;
     output.push(fields === undefined ? noData : rowDescription(fields, []));
@@ -258,7 +270,9 @@ export class ExtendedQuery {
     const { session } = this;
     const portal = this.portals.get(message.portal);
     if (portal === undefined) throw pgError("34000", `portal "${message.portal}" does not exist`);
-    const preface = new Preface(this.pending.length > 0 ? Buffer.concat(this.pending) : undefined);
+    const describes = this.pending.length > 1;
+    if (this.pending.length === 0) portal.fixed = true;
+    let preface = new Preface(this.pending.length > 0 ? Buffer.concat(this.pending) : undefined);
     this.pending = [];
     this.pendingPortal = undefined;
     const { planned } = portal;
@@ -281,7 +295,7 @@ export class ExtendedQuery {
     if (session.transaction.kind === "none" && session.messages.peekType() !== Frontend.sync)
       session.transaction.begin("implicit", "BEGIN");
     try {
-      const outcome = await runStatement(session, planned, {
+      const run: Run = {
         bind: portal.bind,
         parameterTypes: portal.parameterTypes,
         fields: planned.description?.fields,
@@ -289,6 +303,13 @@ export class ExtendedQuery {
         preface,
         rowsMax: message.rowsMax,
         portal: portal.state,
+      };
+      const outcome = await runAfresh(session, { planned, run }, async () => {
+        const fresh = await this.plannedAgain(planned, portal);
+        const fields = fresh.description?.fields;
+        const description = describes ? [describePortal(fields, portal)] : [];
+        if (!portal.fixed) preface = new Preface(Buffer.concat([bindComplete, ...description]));
+        return { planned: fresh, run: { ...run, fields, preface } };
       });
       portal.doneTag = outcome.tag;
     } catch (error) {
@@ -296,6 +317,12 @@ export class ExtendedQuery {
       preface.sendTo(session.output);
       throw error;
     }
+  }
+
+  private async plannedAgain(known: PlannedStatement, portal: Portal): Promise<PlannedStatement> {
+    const planned = await planStatement(this.session, known.statement, portal.parameterTypes, true);
+    if (portal.fixed || portal.bind.resultFormats.length > 1) requireSameResult(known, planned);
+    return planned;
   }
 
   private close(message: { kind: "statement" | "portal"; name: string } | undefined): void {

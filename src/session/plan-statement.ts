@@ -71,7 +71,8 @@ export async function planQueryString(
   const statements = await parseQueryString(session, text);
   if (extended && statements.length > 1)
     throw pgError("42601", "cannot insert multiple commands into a prepared statement");
-  if (statements.length !== 1) return statements.map((statement) => unplanned(session.snapshot(), statement));
+  if (statements.length !== 1)
+    return statements.map((statement) => unplanned(session, session.snapshot(), statement));
   const planned = await planStatement(session, statements[0]!, parameterTypes, extended);
   // A statement that shows something of this session is another one by now.
   const asWritten = planned.statement === statements[0];
@@ -80,25 +81,40 @@ export async function planQueryString(
   return [planned];
 }
 
-function unplanned(snapshot: Snapshot, statement: ParsedStatement): PlannedStatement {
+function unplanned(session: Session, snapshot: Snapshot, statement: ParsedStatement): PlannedStatement {
   return {
     statement,
     tag: Object.keys(statement.tree)[0]!,
     description: undefined,
     plan: undefined,
     snapshot,
+    version: session.snapshotVersion,
   };
 }
 
-/** Describes and plans one statement that reads; others are taken as they are by their own handlers. */
+/** Describes and plans one statement that reads or writes rows; others are taken as they are by their own handlers. */
 export async function planStatement(
   session: Session,
   statement: ParsedStatement,
   parameterTypes: readonly number[],
   extended: boolean,
 ): Promise<PlannedStatement> {
+  for (;;) {
+    const planned = await planOnce(session, statement, parameterTypes, extended);
+    session.watch.concernPlan(planned.plan);
+    // Its description waits behind definitions that are about to commit: it must not be newer than the plan.
+    if (planned.version === session.catalog.version || planned.plan === undefined) return planned;
+  }
+}
+
+async function planOnce(
+  session: Session,
+  statement: ParsedStatement,
+  parameterTypes: readonly number[],
+  extended: boolean,
+): Promise<PlannedStatement> {
   const snapshot = await session.loadSnapshot();
-  const base = unplanned(snapshot, statement);
+  const base = unplanned(session, snapshot, statement);
   if (classify(statement.tree) === "write")
     return { ...base, ...(await planWriting(session, statement, parameterTypes)) };
   if (classify(statement.tree) !== "read") {

@@ -23,4 +23,6 @@ export interface PlannedStatement {
   readonly ofItsMoment?: true;
   /** The snapshot it was planned with. */
   readonly snapshot: Snapshot;
+  /** Version of the database's catalog before that snapshot was taken. */
+  readonly version: number;
 }

@@ -18,4 +18,6 @@ export interface PreparedStatement {
   readonly source?: Buffer;
   /** PREPARE, for pg_prepared_statements. */
   readonly fromSql: boolean;
+  /** The client was told its result columns. */
+  described?: true;
 }

@@ -57,6 +57,7 @@ export function runStatement(session: Session, planned: PlannedStatement, run: R
     run.preface.sendTo(session.output);
     return run.portal.resume(run.rowsMax);
   }
+  session.watch.begin(planned);
   if (planned.plan?.kind === "read" && session.refusedTemporaries.isEmpty)
     return runRead(session.context, planned.plan, run);
   return runWatched(session, planned, run);

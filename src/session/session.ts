@@ -17,6 +17,7 @@ import { SessionTransaction } from "../transaction/session-transaction.ts";
 import { SessionSettings } from "../transaction/settings.ts";
 import { catalogQuery } from "./catalog-query.ts";
 import { Cursors } from "./cursors.ts";
+import { DefinitionWatch } from "./definition-watch.ts";
 import type { DatabaseCatalog } from "./database-catalog.ts";
 import { escapedText, inOriginalText } from "./escaped-text.ts";
 import { ExtendedQuery } from "./extended-query.ts";
@@ -27,6 +28,7 @@ import { planQueryString, planStatement } from "./plan-statement.ts";
 import type { PlannedStatement } from "./planned-statement.ts";
 import { ReportedParameters } from "./reported-parameters.ts";
 import { RefusedTemporaries } from "./refused-temporaries.ts";
+import { runAfresh } from "./run-afresh.ts";
 import { runStatement } from "./run-statement.ts";
 import { Temporaries } from "./temporaries.ts";
 import { Frontend } from "../protocol/message-types.ts";
@@ -65,9 +67,13 @@ export class Session {
   readonly cursors: Cursors;
   readonly refusedTemporaries = new RefusedTemporaries();
   readonly temporaries: Temporaries;
+  /** What the running statement was planned for. */
+  readonly watch = new DefinitionWatch(this);
   private readonly extended: ExtendedQuery;
   /** Snapshot in use by the current statement. */
   private currentSnapshot: Snapshot | undefined;
+  /** Version of the catalog that it has at least. */
+  snapshotVersion = 0;
   /** The search path resolved by the catalog node, for one state of settings and catalog. */
   private resolvedPath: { settings: string; snapshot: Snapshot; schemas: readonly string[] } | undefined;
   private ended = false;
@@ -99,6 +105,7 @@ export class Session {
       output: this.output,
       computeNodes: host.computeNodes,
       snapshot: () => this.snapshot(),
+      definitions: this.watch,
       running: new Set(),
       cancelled: false,
     };
@@ -143,37 +150,38 @@ export class Session {
     if (present === undefined || this.transaction.changedCatalog || this.temporaries.active)
       return this.composeSnapshot();
     this.currentSnapshot = present;
+    this.snapshotVersion = this.catalog.version;
     return present;
   }
 
   private async composeSnapshot(): Promise<Snapshot> {
-    let snapshot = this.transaction.changedCatalog ? await this.ownSnapshot() : await this.catalog.snapshot();
+    const { version } = this.catalog;
+    let snapshot = await this.permanentSnapshot();
     if (this.temporaries.active) snapshot = await this.temporaries.over(snapshot);
     this.currentSnapshot = snapshot;
+    this.snapshotVersion = version;
     return snapshot;
   }
 
-  /** With what the session's own transaction has changed. */
-  private async ownSnapshot(): Promise<Snapshot> {
-    if (this.transactionSnapshot === undefined) {
+  /** The same without the session's temporary objects, as it is now. */
+  async permanentSnapshot(): Promise<Snapshot> {
+    if (!this.transaction.changedCatalog) return this.catalog.snapshot();
+    await this.catalog.settled();
+    const { version } = this.catalog;
+    if (this.transactionSnapshot?.version !== version) {
       const lease = await this.transaction.lease("catalog", true);
-      this.transactionSnapshot = await loadSnapshot(catalogQuery(lease.connection), this.client.database);
+      const snapshot = await loadSnapshot(catalogQuery(lease.connection), this.client.database);
+      this.transactionSnapshot = { snapshot, version };
     }
-    return this.transactionSnapshot;
+    return this.transactionSnapshot.snapshot;
   }
 
-  private transactionSnapshot: Snapshot | undefined;
+  private transactionSnapshot: { readonly snapshot: Snapshot; readonly version: number } | undefined;
 
   /** This session's transaction has changed the catalog: until it ends, it sees a catalog of its own. */
   catalogChanged(): void {
     this.transaction.changedCatalog = true;
     this.transactionSnapshot = undefined;
-  }
-
-  /** After the end of a transaction that changed the catalog. */
-  catalogCommitted(): void {
-    this.transactionSnapshot = undefined;
-    this.catalog.invalidate();
   }
 
   /** Existing schemas of the search path, without pg_catalog; pg_temp only where the session has temporary objects. */
@@ -243,6 +251,7 @@ export class Session {
     const hot = hotStatements(this.catalog)?.find(this.hotCircumstances(), text);
     if (hot === undefined) return false;
     this.currentSnapshot = hot.planned.snapshot;
+    this.snapshotVersion = hot.planned.version;
     try {
       await runStatement(this, hot.planned, hot.run);
       return true;
@@ -272,17 +281,10 @@ export class Session {
     return runStatement(this, planned, run);
   }
 
-  private async runSimple(planned: PlannedStatement): Promise<void> {
-    const fields = planned.description?.fields;
-    await runStatement(this, planned, {
-      bind: undefined,
-      parameterTypes: [],
-      fields,
-      describe: true,
-      preface: new Preface(fields === undefined ? undefined : rowDescription(fields, [])),
-      rowsMax: 0,
-      portal: undefined,
-    });
+  private async runSimple(first: PlannedStatement): Promise<void> {
+    await runAfresh(this, simpleRun(first), async () =>
+      simpleRun(await planStatement(this, first.statement, [], false)),
+    );
   }
 
   /** Ends the transaction with COMMIT and makes its changes of the catalog known. */
@@ -290,9 +292,11 @@ export class Session {
     const changed = this.transaction.changedCatalog;
     const settings = this.transaction.settings;
     try {
-      await this.transaction.commit();
+      if (changed) await this.catalog.commit(() => this.transaction.commit());
+      else await this.transaction.commit();
     } finally {
-      if (changed) this.catalogCommitted();
+      this.transactionSnapshot = undefined;
+      this.catalog.defining.delete(this);
       this.temporaries.transactionEnded();
       if (settings !== this.transaction.settings) await this.reported.sendChanged();
     }
@@ -302,6 +306,7 @@ export class Session {
     const settings = this.transaction.settings;
     this.transactionSnapshot = undefined;
     await this.transaction.rollback();
+    this.catalog.defining.delete(this);
     this.temporaries.transactionEnded();
     if (settings !== this.transaction.settings) await this.reported.sendChanged();
   }
@@ -356,10 +361,25 @@ export class Session {
     this.cancel();
     this.extended.end();
     this.transaction.abandon();
+    this.catalog.defining.delete(this);
     this.cursors.end();
     this.output.end();
     this.onEnd();
   }
+}
+
+function simpleRun(planned: PlannedStatement): { planned: PlannedStatement; run: Run } {
+  const fields = planned.description?.fields;
+  const run: Run = {
+    bind: undefined,
+    parameterTypes: [],
+    fields,
+    describe: true,
+    preface: new Preface(fields === undefined ? undefined : rowDescription(fields, [])),
+    rowsMax: 0,
+    portal: undefined,
+  };
+  return { planned, run };
 }
 
 function internalError(error: unknown): PgError {

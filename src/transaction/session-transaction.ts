@@ -72,6 +72,11 @@ export class SessionTransaction {
     return [...this.participants.keys()];
   }
 
+  /** An error on some node: nothing more can be done in the transaction. */
+  get isAborted(): boolean {
+    return [...this.participants.values()].some(({ connection }) => connection.status === Status.failed);
+  }
+
   participant(node: string): Participant | undefined {
     return this.participants.get(node);
   }

@@ -21,6 +21,7 @@ import { textForShard } from "../node-text.ts";
 import { whileRunning, type ExecutionContext, type Outcome, type Run } from "../run.ts";
 import { binaryIsPortable } from "../ship-table.ts";
 import { atTransactionTime } from "../transaction-time.ts";
+import { WatchedReceiver } from "../watched-receiver.ts";
 import { CopyOutAnswer, CopyOutScope } from "./copy-answer.ts";
 import { readCopyFormat } from "./copy-format.ts";
 import { tableRange, type CopyStatement } from "./statement-parts.ts";
@@ -40,7 +41,7 @@ export async function copyOut(
   try {
     await atOnce(context, leases, async (lease) => {
       const answer = new CopyOutAnswer(lease.connection, scope);
-      lease.connection.send(query(sql), answer);
+      lease.connection.send(query(sql), new WatchedReceiver(answer, context.definitions, lease.connection));
       await whileRunning(context, lease.connection, answer.done);
       const error = lease.preludeError ?? answer.error;
       if (error !== undefined) throw error;

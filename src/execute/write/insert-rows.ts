@@ -62,10 +62,7 @@ export async function insertRows(
   const times = plan.reads.transactionTimes;
   if (groups?.length === 1 && !opener.opened) {
     const text = await atTransactionTime(context, times, textOf(plan, values, groups[0]!, drawn), false);
-    return {
-      ...(await onOneNode(context, groups[0]!.node, text, runForText(run, text.sql))),
-      unsent: false,
-    };
+    return onOneNode(context, groups[0]!.node, text, runForText(run, text.sql), opener);
   }
   opener.open(run);
   let rows: number;

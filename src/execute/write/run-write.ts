@@ -17,28 +17,29 @@ import { onOneNode, Opener, type WriteOutcome } from "./write-outcome.ts";
 
 export async function runWrite(context: ExecutionContext, plan: WritePlan, run: Run): Promise<WriteOutcome> {
   const opener = new Opener(context);
+  // It may wait behind a definition and then find another table than it was planned for: what it does there must be undone.
+  if (context.definitions.areChanging() && run.rowsMax === 0) opener.open(run);
   const outcome = await dispatch(context, plan, run, opener);
   return { ...outcome, opened: opener.opened };
 }
 
 function dispatch(context: ExecutionContext, plan: WritePlan, run: Run, opener: Opener): Promise<Result> {
   if (plan.command === "INSERT") return insert(context, plan, run, opener);
-  return plan.command === "WITH" ? writeWith(context, plan, run) : modify(context, plan, run, opener);
+  return plan.command === "WITH" ? writeWith(context, plan, run, opener) : modify(context, plan, run, opener);
 }
 
-async function writeWith(context: ExecutionContext, plan: WritingWithPlan, run: Run): Promise<Result> {
+async function writeWith(
+  context: ExecutionContext,
+  plan: WritingWithPlan,
+  run: Run,
+  opener: Opener,
+): Promise<Result> {
   const node = nodeOfWith(context, plan, run);
   if (node === undefined) throw refusal("writing-with-many-nodes");
   const { reads } = plan.alone!;
   const text = textForShard(reads, undefined);
-  return sent(
-    await onOneNode(
-      context,
-      node,
-      await atTransactionTime(context, reads.transactionTimes, text, false),
-      run,
-    ),
-  );
+  const timed = await atTransactionTime(context, reads.transactionTimes, text, false);
+  return onOneNode(context, node, timed, run, opener);
 }
 
 /** The node that holds all that the statement touches, if there is one. */
@@ -69,7 +70,7 @@ async function insert(
     const { reads } = plan;
     const whole = textForShard(reads, undefined);
     const text = await atTransactionTime(context, reads.transactionTimes, whole, false);
-    return sent(await onOneNode(context, local, text, run));
+    return onOneNode(context, local, text, run, opener);
   }
   opener.open(run);
   const rows = await insertStaged(context, plan, run);
@@ -106,7 +107,7 @@ async function modify(
   if (asWritten && isOneNode(location)) {
     const there = textForShard(reads, location.shard);
     const text = await atTransactionTime(context, reads.transactionTimes, there, false);
-    return sent(await onOneNode(context, nodeOf(location, plan), text, run));
+    return onOneNode(context, nodeOf(location, plan), text, run, opener);
   }
   opener.open(run);
   if (asWritten && reads.gather !== undefined && location.nodes !== "any") {
@@ -172,8 +173,4 @@ function nodeOf({ nodes }: Location, plan: ModifyPlan): string {
     default:
       throw new Error("a random table is on all nodes");
   }
-}
-
-function sent(outcome: Outcome): Result {
-  return { ...outcome, unsent: false };
 }

@@ -4,6 +4,7 @@ import { refusal } from "../../errors/refusal.ts";
 import { runOnNode } from "../direct.ts";
 import type { NodeText } from "../node-text.ts";
 import type { ExecutionContext, Outcome, Run } from "../run.ts";
+import { TaglessOutput } from "./captured-output.ts";
 
 export interface WriteOutcome extends Outcome {
   /** The tag is still to be sent, behind the commit of the transaction if `opened`. */
@@ -38,9 +39,13 @@ export async function onOneNode(
   node: string,
   text: NodeText,
   run: Run,
-): Promise<Outcome> {
+  opener: Opener,
+): Promise<Omit<WriteOutcome, "opened">> {
+  // The tag acknowledges a commit.
+  const own = opener.opened ? { ...context, output: new TaglessOutput(context.output) } : context;
   try {
-    return await runOnNode(context, node, true, text, run);
+    const outcome = await runOnNode(own, node, true, text, run);
+    return { ...outcome, unsent: opener.opened };
   } catch (error) {
     // It may have been committed before the connection broke: nobody knows (row T12).
     if (!context.transaction.active && error instanceof PgError && error.code === "08006")

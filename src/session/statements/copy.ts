@@ -9,6 +9,7 @@ import { copyOutOnCatalog, copyQueryOut, copyTableOut } from "../../execute/copy
 import { queryRange, type CopyStatement } from "../../execute/copy/statement-parts.ts";
 import { clientError } from "../../execute/client-error.ts";
 import type { Outcome, Run } from "../../execute/run.ts";
+import { requireSameDefinitions } from "../../execute/stale-plan.ts";
 import { classify } from "../../plan/classify.ts";
 import { commandComplete } from "../../protocol/backend-messages.ts";
 import { names } from "../../sql/walk.ts";
@@ -29,6 +30,7 @@ export async function runCopy(session: Session, planned: PlannedStatement, run: 
   const snapshot = await session.loadSnapshot();
   const { schemaname, relname } = copy.relation!;
   const relation = findRelation(snapshot, await session.searchPath(), schemaname, relname!);
+  if (relation !== undefined) session.watch.concern([relation]);
   const columns = relation === undefined ? undefined : namedColumns(relation, copy);
   if (copy.is_from !== true) {
     const { context } = session;
@@ -119,6 +121,7 @@ async function copyFrom(
   const rows = await new CopyIn(context, planned.statement, copy, relation, columns, session.messages).run(
     run,
   );
+  await requireSameDefinitions(context.definitions);
   if (alone) await session.commit();
   const tag = `COPY ${rows}`;
   context.output.push(commandComplete(tag));

@@ -10,12 +10,14 @@ import { textAsWritten, textForShard } from "../../execute/node-text.ts";
 import { complete } from "../../execute/run-on-catalog.ts";
 import { Preface, type Outcome, type Run } from "../../execute/run.ts";
 import { sendText } from "../../execute/send-text.ts";
+import { requireSameDefinitions } from "../../execute/stale-plan.ts";
 import { atTransactionTime } from "../../execute/transaction-time.ts";
 import { classify } from "../../plan/classify.ts";
 import type { CatalogPlan, ReadPlan } from "../../plan/plan.ts";
 import { rowDescription } from "../../protocol/backend-messages.ts";
 import { applySplices } from "../../sql/splice.ts";
 import type { Splice } from "../../sql/statement.ts";
+import { quoteIdentifier } from "../../sql/quote.ts";
 import { isWord, nextToken } from "../../sql/tokens.ts";
 import { preludeDone, type Lease } from "../../transaction/lease.ts";
 import type { Node } from "@pgsql/types";
@@ -63,8 +65,10 @@ export async function runDeclare(session: Session, planned: PlannedStatement, ru
   const place = await openPlace(session, plan, offset, holdable, run);
   try {
     await place.lease.connection.query(applySplices(statement.text, place.splices).toString());
+    if (!place.own) await requireStill(session, place.lease, name);
   } catch (error) {
     if (place.own) await closeWorkplace(place.lease);
+    await requireSameDefinitions(session.context.definitions);
     throw error instanceof PgError ? clientError(error, statement, place.splices) : error;
   }
   session.cursors.add(
@@ -79,6 +83,16 @@ export async function runDeclare(session: Session, planned: PlannedStatement, ru
     }),
   );
   return complete(session.context, run, "DECLARE CURSOR");
+}
+
+/** The cursor of a plan that is out of date goes again. */
+async function requireStill({ context }: Session, { connection }: Lease, name: string): Promise<void> {
+  try {
+    await requireSameDefinitions(context.definitions);
+  } catch (error) {
+    await connection.query(`CLOSE ${quoteIdentifier(name)}`);
+    throw error;
+  }
 }
 
 /** Byte offset behind FOR: the query's text. */

@@ -28,8 +28,14 @@ export async function runDefinition(session: Session, planned: PlannedStatement,
   const ddl = new DdlStatement(contextOf(session), planned.statement, implicit);
   const call = findAdminCall(planned.statement);
   let tag = "SELECT 1";
-  if (call === undefined) tag = await runDdl(ddl, alone);
-  else await runAdminCall(ddl, call, run);
+  session.catalog.defining.add(session);
+  try {
+    if (call === undefined) tag = await runDdl(ddl, alone);
+    else await runAdminCall(ddl, call, run);
+  } finally {
+    // Otherwise until the end of the transaction.
+    if (alone) session.catalog.defining.delete(session);
+  }
   if (implicit) await session.commit();
   if (call !== undefined) output.push(voidRow);
   output.push(commandComplete(tag));

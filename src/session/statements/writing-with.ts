@@ -10,6 +10,7 @@ import { checkPrivileges } from "../../execute/check-privileges.ts";
 import { closeWorkplace, openWorkplace, runOnWorkplace } from "../../execute/general.ts";
 import { splicedText } from "../../execute/node-text.ts";
 import { Preface, type ExecutionContext, type Outcome, type Run } from "../../execute/run.ts";
+import { requireSameDefinitions, StalePlan } from "../../execute/stale-plan.ts";
 import { runOnCatalog } from "../../execute/run-on-catalog.ts";
 import { runRead } from "../../execute/run-read.ts";
 import { CapturedOutput, TaglessOutput } from "../../execute/write/captured-output.ts";
@@ -65,11 +66,12 @@ export async function runWritingWith(session: Session, plan: WritingWithPlan, ru
       workplace === undefined
         ? await runMain(session, context, main, entries, run)
         : await runEarlyMain(session, context, main, entries, workplace, run);
+    await requireSameDefinitions(context.definitions);
     if (opened) await session.commit();
     session.output.push(commandComplete(tag!));
     return { tag };
   } catch (error) {
-    if (!(error instanceof PgError)) throw error;
+    if (!(error instanceof PgError) || error instanceof StalePlan) throw error;
     if (error.code === "23503" && linked)
       throw refusal("writing-with-many-nodes", "Foreign keys are checked behind each part.");
     // Positions are those of texts that the client did not write.

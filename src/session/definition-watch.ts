@@ -1,0 +1,95 @@
+/** What a session's running statement was planned for, and whether it still is so. */
+import type { Relation, Snapshot } from "../catalog/snapshot.ts";
+import type { Definitions } from "../execute/stale-plan.ts";
+import { PgError } from "../errors/pg-error.ts";
+import type { PlannedStatement } from "./planned-statement.ts";
+import type { Session } from "./session.ts";
+
+type Plan = PlannedStatement["plan"];
+
+export class DefinitionWatch implements Definitions {
+  private readonly session: Session;
+  private version = 0;
+  private plannedWith: Snapshot | undefined;
+  private concerned: Relation[] = [];
+
+  constructor(session: Session) {
+    this.session = session;
+  }
+
+  /** A statement begins to run. */
+  begin(planned: PlannedStatement): void {
+    this.version = planned.version;
+    this.plannedWith = planned.snapshot;
+    this.concerned = [];
+    this.concernPlan(planned.plan);
+  }
+
+  concern(relations: readonly Relation[]): void {
+    this.concerned.push(...relations);
+  }
+
+  /** The statement contains another one, with a plan of its own. */
+  concernPlan(plan: Plan): void {
+    if (plan !== undefined && plan.kind !== "catalog") this.concerned.push(...relationsOf(plan));
+  }
+
+  mayHaveChanged(): boolean {
+    return this.session.catalog.version !== this.version;
+  }
+
+  areChanging(): boolean {
+    const { defining } = this.session.catalog;
+    return defining.size > (defining.has(this.session) ? 1 : 0);
+  }
+
+  async haveChanged(): Promise<boolean> {
+    const { session } = this;
+    await session.catalog.settled();
+    const { version } = session.catalog;
+    const now = await session.permanentSnapshot();
+    const before = this.plannedWith!;
+    const changed = this.concerned.some((relation) => isAnother(relation, before, now));
+    if (!changed) this.version = version;
+    return changed;
+  }
+}
+
+function relationsOf(plan: Exclude<Plan, undefined | { kind: "catalog" }>): readonly Relation[] {
+  if (plan.kind === "read") {
+    const shipped = plan.general instanceof PgError ? [] : plan.general.tables.map((table) => table.relation);
+    return [...plan.uses.map((use) => use.relation), ...shipped, ...plan.readByFunctions];
+  }
+  if (plan.command === "WITH") return plan.alone === undefined ? [] : relationsOf(plan.alone.reads);
+  return [plan.target, ...relationsOf(plan.reads)];
+}
+
+/** Other columns, another place of its rows, or another table of that name in reach. */
+function isAnother(relation: Relation, before: Snapshot, now: Snapshot): boolean {
+  // Temporary tables are the session's own; a target's stand-in is told by its target.
+  const known = before.relationsByOid.get(relation.oid);
+  if (relation.persistence === "temporary" || known === undefined) return false;
+  const present = now.relationsByOid.get(relation.oid);
+  if (present === undefined || form(present) !== form(known)) return true;
+  return namesakes(now, relation.name) !== namesakes(before, relation.name);
+}
+
+function form(relation: Relation): string {
+  return JSON.stringify([
+    relation.schema,
+    relation.name,
+    relation.kind,
+    relation.columns,
+    relation.distribution,
+    relation.rowSecurity,
+    relation.hasTriggers,
+  ]);
+}
+
+function namesakes({ relations }: Snapshot, name: string): string {
+  return [...relations.values()]
+    .filter((relation) => relation.name === name && relation.persistence !== "temporary")
+    .map(({ oid }) => oid)
+    .toSorted((a, b) => a - b)
+    .join();
+}
