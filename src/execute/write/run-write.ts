@@ -6,7 +6,7 @@ import { refusal } from "../../errors/refusal.ts";
 import type { InsertPlan, ModifyPlan, WritePlan, WritingWithPlan } from "../../plan/write-plan.ts";
 import { locate, type Location } from "../locate.ts";
 import { textForShard } from "../node-text.ts";
-import type { ExecutionContext, Outcome, Run } from "../run.ts";
+import type { ExecutionContext, Run } from "../run.ts";
 import { atTransactionTime } from "../transaction-time.ts";
 import { insertRows } from "./insert-rows.ts";
 import { insertStaged } from "./insert-staged.ts";
