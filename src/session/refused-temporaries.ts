@@ -58,6 +58,13 @@ export class RefusedTemporaries {
 
 /** The name that CREATE TEMP … or SELECT … INTO TEMP gives. */
 export function createdTemporary(tree: Node): string | undefined {
+  const named = createdRelation(tree);
+  const temporary = named?.relpersistence === "t" || named?.schemaname === "pg_temp";
+  return temporary ? named?.relname : undefined;
+}
+
+/** The relation that CREATE … or SELECT … INTO makes. */
+export function createdRelation(tree: Node): Named | undefined {
   const fields = Object.values(tree)[0] as {
     readonly relation?: Named;
     readonly view?: Named;
@@ -76,6 +83,5 @@ export function createdTemporary(tree: Node): string | undefined {
     for (let s: typeof fields | undefined = fields; s !== undefined; s = s.larg as typeof fields | undefined)
       named ??= s.intoClause?.rel;
   }
-  const temporary = named?.relpersistence === "t" || named?.schemaname === "pg_temp";
-  return temporary ? named?.relname : undefined;
+  return named;
 }

@@ -234,6 +234,10 @@ SELECT count(*), sum(speakers) FROM languages;
 -- @id aggregates.random
 SELECT stars, count(*), count(body), min(written) FROM remarks GROUP BY stars;
 
+-- @id aggregates.user_defined | may-refuse
+CREATE AGGREGATE pg_temp.product (int) (sfunc = int4mul, stype = int, initcond = '1');
+SELECT count(*) FROM genres;
+
 -- @id aggregates.xml_like_concat
 SELECT length(string_agg(coalesce(remark, ''), '' ORDER BY loan_id)) FROM loans;
 

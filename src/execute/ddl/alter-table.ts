@@ -28,6 +28,8 @@ export async function alterTable(ddl: DdlStatement): Promise<string> {
   if (alter.objtype === "OBJECT_TYPE") return alterCompositeType(ddl);
   if (alter.objtype === "OBJECT_INDEX") return alterIndex(ddl, alter);
   const relation = await ddl.find(alter.relation ?? {});
+  if (relation?.kind === "view" && checksWrites(alter))
+    throw refusal("view-check-option", `View "${relation.name}".`);
   const tag = await ddl.onCatalog();
   if (relation?.distribution === undefined) {
     await ddl.changed();
@@ -46,6 +48,17 @@ export async function alterTable(ddl: DdlStatement): Promise<string> {
   judgeTableExpressions(table, now, after);
   await alterOnNodes(ddl, { ...relation, distribution: now.distribution }, parts, table);
   return tag;
+}
+
+/** SET (check_option = …) of a view. */
+function checksWrites({ cmds }: AlterTableStmt): boolean {
+  return (cmds ?? []).some((node) => {
+    const { subtype, def } = (node as { AlterTableCmd: AlterTableCmd }).AlterTableCmd;
+    if (subtype !== "AT_SetRelOptions" || def === undefined || !("List" in def)) return false;
+    return (def.List.items ?? []).some(
+      (option) => "DefElem" in option && option.DefElem.defname === "check_option",
+    );
+  });
 }
 
 async function alterOnNodes(

@@ -21,7 +21,6 @@ import { judgeAgain } from "./judge-again.ts";
 
 /** The client's text on every server. */
 export async function runEverywhere(ddl: DdlStatement): Promise<string> {
-  refuseTemporaryName(ddl.statement.tree);
   const nodes = await nodesWithTypes(ddl, [ddl.statement.tree]);
   const tag = await ddl.onCatalog();
   await ddl.onNodes(nodes);
@@ -47,7 +46,6 @@ export async function runEverywhereWithTables(ddl: DdlStatement): Promise<string
 
 /** Sequences, views, comments: shells know them, rows do not. */
 export async function runOnCatalogOnly(ddl: DdlStatement): Promise<string> {
-  refuseTemporaryName(ddl.statement.tree);
   const tag = await ddl.onCatalog();
   await ddl.changed();
   return tag;
@@ -98,7 +96,6 @@ async function defineDomain(ddl: DdlStatement, path: readonly Node[]): Promise<s
 
 export async function createFunction(ddl: DdlStatement): Promise<string> {
   const { CreateFunctionStmt: create } = ddl.statement.tree as { CreateFunctionStmt: CreateFunctionStmt };
-  refuseTemporaryName(ddl.statement.tree);
   const path = names(create.funcname) ?? [];
   if (create.sql_body !== undefined) {
     walk(create.sql_body, (type) => {
@@ -158,23 +155,6 @@ export async function alterCompositeType(ddl: DdlStatement): Promise<string> {
   refuseChangedKeys(ddl, await ddl.reload());
   await ddl.onNodes(ddl.otherNodes);
   return tag;
-}
-
-/** CREATE … pg_temp.x */
-function refuseTemporaryName(tree: Node): void {
-  const fields = Object.values(tree)[0] as {
-    readonly typevar?: CompositeTypeStmt["typevar"];
-    readonly typeName?: readonly Node[] | AlterTypeStmt["typeName"];
-    readonly sequence?: { relpersistence?: string; schemaname?: string };
-    readonly funcname?: readonly Node[];
-  };
-  const lists = [fields.funcname, fields.typeName];
-  const temporary =
-    lists.some((list) => Array.isArray(list) && names(list)?.[0] === "pg_temp") ||
-    [fields.typevar, fields.sequence].some(
-      (name) => name?.relpersistence === "t" || name?.schemaname === "pg_temp",
-    );
-  if (temporary) throw refusal("temporary-object");
 }
 
 /** WITH CHECK OPTION, or the option check_option in WITH (…). */

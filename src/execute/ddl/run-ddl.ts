@@ -1,6 +1,7 @@
 /** Which file runs which kind of definition. What is not listed is refused. */
 import type { IndexStmt, RenameStmt } from "@pgsql/types";
 import { refusal } from "../../errors/refusal.ts";
+import { createsTemporaryObject } from "../../plan/ddl/temporary-names.ts";
 import { statementType } from "../../plan/classify.ts";
 import type { ParsedStatement } from "../../sql/statement.ts";
 import { alterTable } from "./alter-table.ts";
@@ -123,6 +124,8 @@ export function standsAlone(statement: ParsedStatement): boolean {
 export async function runDdl(ddl: DdlStatement, alone: boolean): Promise<string> {
   const type = statementType(ddl.statement.tree);
   const handler = (alone ? ALONE : HANDLERS).get(type);
+  const searchPath = ddl.context.execution.transaction.settings.get("search_path");
+  if (createsTemporaryObject(ddl.statement.tree, searchPath)) throw refusal("temporary-object");
   if (handler !== undefined) return handler(ddl);
   // Inside a transaction block: PostgreSQL says that it cannot be.
   if (ALONE.has(type)) return ddl.onCatalog();

@@ -11,6 +11,7 @@ import { runOnLease } from "../../execute/run-on-catalog.ts";
 import type { Outcome, Run } from "../../execute/run.ts";
 import { classify, statementType } from "../../plan/classify.ts";
 import { judgeCalls } from "../../plan/ddl/judge-expressions.ts";
+import { createsInTemporary } from "../../plan/ddl/temporary-names.ts";
 import { isTemporary, TEMPORARY_SCHEMA } from "../../plan/temporary.ts";
 import { commandComplete } from "../../protocol/backend-messages.ts";
 import { parseStatements } from "../../sql/parse.ts";
@@ -18,7 +19,7 @@ import { quoteIdentifier, quoteQualified } from "../../sql/quote.ts";
 import { names, walk } from "../../sql/walk.ts";
 import { planStatement } from "../plan-statement.ts";
 import type { PlannedStatement } from "../planned-statement.ts";
-import { createdTemporary } from "../refused-temporaries.ts";
+import { createdRelation, createdTemporary } from "../refused-temporaries.ts";
 import type { Session } from "../session.ts";
 import { contextOf } from "./ddl.ts";
 
@@ -38,6 +39,9 @@ export async function concernsTemporaries(
 ): Promise<boolean> {
   const { tree } = statement;
   if (createdTemporary(tree) !== undefined) return true;
+  const created = createdRelation(tree);
+  const unqualified = created !== undefined && created.schemaname === undefined;
+  if (unqualified && createsInTemporary(session.transaction.settings.get("search_path"))) return true;
   if (!session.temporaries.active || classify(tree) === "create as") return false;
   const snapshot = await session.loadSnapshot();
   const path = await session.searchPath();
