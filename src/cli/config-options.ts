@@ -22,7 +22,10 @@ function collectSetting(text: string, before: Record<string, string> = {}): Reco
 /** For every command: which cluster. */
 export function withConfigOptions(command: Command): Command {
   return command
-    .option("--data <dir>", "data directory of the cluster")
+    .option(
+      "--data <dir>",
+      "data directory of the cluster (default: /var/lib/pleiad for root, else ~/.local/share/pleiad)",
+    )
     .option("--config <file>", "configuration file (default: pleiad.yaml here, else in the data directory)")
     .option("--set <key=value>", "set any key of the configuration; may be repeated", collectSetting);
 }

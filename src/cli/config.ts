@@ -45,7 +45,7 @@ export function registerConfig(program: Command): void {
     .option("--json", "print the keys as JSON")
     .action(reference);
   withStartOptions(config.command("check"))
-    .description("show every value in force and where it comes from; exit code 1 when something is wrong")
+    .description("show every value in force and where it comes from (exit code 2 when something is wrong)")
     .option("--json", "print the result as JSON")
     .action(check);
 }

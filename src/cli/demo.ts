@@ -3,20 +3,27 @@ import type { Command } from "commander";
 import { pathsOf, runningState } from "../operations/cluster-status.ts";
 import { loadFromOptions, withStartOptions, type ConfigOptions } from "./config-options.ts";
 import { connectionUrl } from "./connection-line.ts";
-import { print } from "./output.ts";
-import { progressLines } from "./progress-lines.ts";
+import type { loadDemo } from "./load-demo.ts";
+import { print, printJson } from "./output.ts";
+import { progressLines, quietProgress } from "./progress-lines.ts";
 import { startInBackground } from "./up.ts";
 
-/** Creates, loads and tours the sample data over a client connection; what is already there is kept. */
-export type LoadDemo = (target: { readonly host: string; readonly port: number }) => Promise<void>;
+interface DemoOptions extends ConfigOptions {
+  readonly json?: boolean;
+}
 
-export function registerDemo(program: Command, loadDemo: LoadDemo): void {
+/** `load` creates, loads and tours the sample data over a client connection; what is already there is kept. */
+export function registerDemo(program: Command, load: typeof loadDemo): void {
   withStartOptions(program.command("demo"))
     .description("start a cluster, load sample data, and show where queries run")
-    .action(async (options: ConfigOptions) => {
-      const { config } = loadFromOptions(options);
-      const state = runningState(pathsOf(config)) ?? (await startInBackground(options, progressLines()));
-      await loadDemo(state.coordinator);
-      print(`Connect:  psql ${connectionUrl(state)}`);
+    .option("--json", "print the result as JSON")
+    .action(async (options: DemoOptions) => {
+      const json = options.json ?? false;
+      const progress = json ? quietProgress : progressLines();
+      const running = runningState(pathsOf(loadFromOptions(options).config));
+      const state = running ?? (await startInBackground(options, progress));
+      const report = await load(state.coordinator, json);
+      if (json) printJson({ url: connectionUrl(state), ...report });
+      else print(`\nConnect:  psql ${connectionUrl(state)}`);
     });
 }

@@ -1,10 +1,9 @@
 /** `pleiad down`: stops the cluster of a data directory. */
 import type { Command } from "commander";
-import { silent } from "../operations/progress.ts";
 import { stopCluster } from "../operations/stop-cluster.ts";
 import { loadFromOptions, withConfigOptions, type ConfigOptions } from "./config-options.ts";
 import { print, printJson } from "./output.ts";
-import { progressLines } from "./progress-lines.ts";
+import { progressLines, quietProgress } from "./progress-lines.ts";
 
 interface DownOptions extends ConfigOptions {
   readonly json?: boolean;
@@ -12,9 +11,9 @@ interface DownOptions extends ConfigOptions {
 
 async function down(options: DownOptions): Promise<void> {
   const { config } = loadFromOptions(options);
-  const progress = options.json ? undefined : progressLines();
-  const outcome = await stopCluster(config, progress ?? silent);
-  progress?.end("done");
+  const progress = options.json ? quietProgress : progressLines();
+  const outcome = await stopCluster(config, progress);
+  progress.end("done");
   if (options.json) printJson({ outcome });
   else
     print(

@@ -16,7 +16,28 @@ const BAR_EVERY_MS = 100;
 /** Lines of a plan that show the level, the nodes and the fragments. */
 const PLAN_LINES = 6;
 
-export async function loadDemo(target: { readonly host: string; readonly port: number }): Promise<void> {
+/** One statement of the tour that reads. */
+interface TourAnswer {
+  readonly title: string;
+  readonly sql: string;
+  readonly rows: number;
+  readonly ms: number;
+  /** First lines of its EXPLAIN. */
+  readonly plan: readonly string[];
+}
+
+export interface DemoReport {
+  /** False: the sample data was there already. */
+  readonly loaded: boolean;
+  readonly tables: readonly { readonly name: string; readonly rows: number }[];
+  readonly tour: readonly TourAnswer[];
+}
+
+/** `quiet`: nothing is shown, only reported. */
+export async function loadDemo(
+  target: { readonly host: string; readonly port: number },
+  quiet: boolean,
+): Promise<DemoReport> {
   const server = { name: "pleiad", kind: "catalog", host: target.host, port: target.port } as const;
   const connection = await BackendConnection.connect(server, {
     user: USER,
@@ -27,25 +48,33 @@ export async function loadDemo(target: { readonly host: string; readonly port: n
     const [found] = await connection.query(
       "SELECT count(*) FROM pg_catalog.pg_tables WHERE schemaname = 'public' AND tablename = 'order_lines'",
     );
-    if (found?.[0] === "0") await load(connection);
-    else print("The sample data is there already.");
-    for (const [number, stop] of demoTour.entries()) await show(connection, stop, number + 1);
+    const loaded = found?.[0] === "0";
+    if (loaded) await load(connection, quiet);
+    else if (!quiet) print("The sample data is there already.");
+    const say = quiet ? () => {} : print;
+    const tour: TourAnswer[] = [];
+    for (const [number, stop] of demoTour.entries())
+      tour.push(...(await visit(connection, stop, number + 1, say)));
+    return { loaded, tables: demoTables.map(({ name, rows }) => ({ name, rows })), tour };
   } finally {
     connection.close();
   }
 }
 
-async function load(connection: BackendConnection): Promise<void> {
+async function load(connection: BackendConnection, quiet: boolean): Promise<void> {
   for (const sample of demoTables) {
     await connection.query(sample.definition);
-    await copyIn(connection, sample);
+    await copyIn(connection, sample, quiet ? undefined : new ProgressBar(sample.name, sample.rows));
   }
   for (const statement of demoStatementsAfterLoad) await connection.query(statement);
 }
 
 /** COPY FROM STDIN with a progress bar; waits whenever the coordinator takes no more. */
-async function copyIn(connection: BackendConnection, sample: DemoTable): Promise<void> {
-  const bar = new ProgressBar(sample.name, sample.rows);
+async function copyIn(
+  connection: BackendConnection,
+  sample: DemoTable,
+  bar: ProgressBar | undefined,
+): Promise<void> {
   let failure: PgError | undefined;
   const done = new Promise<void>((resolve) => {
     connection.send(query(`COPY ${sample.name} FROM STDIN`), {
@@ -67,7 +96,7 @@ async function copyIn(connection: BackendConnection, sample: DemoTable): Promise
           connection.onDrain = resolve;
         });
       }
-      bar.add(chunk.rows);
+      bar?.add(chunk.rows);
     }
     connection.write(copyDone);
   } catch (error) {
@@ -78,7 +107,7 @@ async function copyIn(connection: BackendConnection, sample: DemoTable): Promise
     connection.onDrain = undefined;
   }
   if (failure !== undefined) throw failure;
-  bar.end();
+  bar?.end();
 }
 
 class ProgressBar {
@@ -132,23 +161,31 @@ async function ask(connection: BackendConnection, sql: string): Promise<Result> 
   return { columns, rows };
 }
 
-async function show(connection: BackendConnection, stop: TourStop, number: number): Promise<void> {
-  print(`\n${number}. ${stop.title}\n   ${stop.explanation}\n`);
-  for (const sql of stop.statements) {
-    print(indent(sql, "   "));
+async function visit(
+  connection: BackendConnection,
+  { title, explanation, statements }: TourStop,
+  number: number,
+  say: (text: string) => void,
+): Promise<TourAnswer[]> {
+  const answers: TourAnswer[] = [];
+  say(`\n${number}. ${title}\n   ${explanation}\n`);
+  for (const sql of statements) {
+    say(indent(sql, "   "));
     const isRead = /^\s*(select|with)\b/i.test(sql);
     const startedAt = performance.now();
     const result = await ask(connection, sql);
-    const ms = (performance.now() - startedAt).toFixed(1);
+    const ms = performance.now() - startedAt;
     if (!isRead) continue;
-    print(
+    say(
       `\n${indent(table([result.columns, ...result.rows.map((row) => row.map((value) => value ?? ""))]), "   ")}`,
     );
-    print(`   (${result.rows.length} rows, ${ms} ms)\n`);
-    const plan = await ask(connection, `EXPLAIN ${sql}`);
-    const lines = plan.rows.slice(0, PLAN_LINES).map((row) => row[0] ?? "");
-    print(indent(lines.join("\n"), "   "));
+    say(`   (${result.rows.length} rows, ${ms.toFixed(1)} ms)\n`);
+    const explained = await ask(connection, `EXPLAIN ${sql}`);
+    const plan = explained.rows.slice(0, PLAN_LINES).map((row) => row[0] ?? "");
+    say(indent(plan.join("\n"), "   "));
+    answers.push({ title, sql, rows: result.rows.length, ms: Number(ms.toFixed(1)), plan });
   }
+  return answers;
 }
 
 function indent(text: string, by: string): string {

@@ -2,7 +2,7 @@
 import { closeSync, existsSync, fstatSync, openSync, readdirSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Command } from "commander";
+import { InvalidArgumentError, type Command } from "commander";
 import { pathsOf } from "../operations/cluster-status.ts";
 import { OperationError } from "../operations/operation-error.ts";
 import { loadFromOptions, withConfigOptions, type ConfigOptions } from "./config-options.ts";
@@ -10,7 +10,7 @@ import { print, printJson } from "./output.ts";
 
 interface LogsOptions extends ConfigOptions {
   readonly follow?: boolean;
-  readonly lines: string;
+  readonly lines: number;
   readonly json?: boolean;
 }
 
@@ -27,6 +27,11 @@ function readRange(path: string, from: number): { readonly text: string; readonl
   } finally {
     closeSync(fd);
   }
+}
+
+function lineCount(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("It is a number of lines, as in 100.");
+  return Number(text);
 }
 
 function logPath(directory: string, instance: string): string {
@@ -53,8 +58,7 @@ async function logs(instance: string, options: LogsOptions): Promise<void> {
   let { text, end } = readRange(path, Math.max(0, size - tailBytesMax));
   const lines = text.split("\n");
   let unfinished = lines.pop() ?? "";
-  const wanted = Number(options.lines);
-  show(wanted > 0 ? lines.slice(-wanted) : []);
+  show(options.lines > 0 ? lines.slice(-options.lines) : []);
   if (!options.follow) return unfinished === "" ? undefined : show([unfinished]);
   for (;;) {
     await sleep(followMs);
@@ -74,7 +78,7 @@ export function registerLogs(program: Command): void {
     .description("show the log of the coordinator or of a server")
     .argument("[instance]", "coordinator, catalog, dn1, cn1, …", "coordinator")
     .option("-f, --follow", "go on as the log grows")
-    .option("-n, --lines <n>", "so many last lines", "100")
+    .option("-n, --lines <n>", "so many last lines", lineCount, 100)
     .option("--json", "print each line as JSON")
     .action(logs);
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The command line `pleiad`: one file per command. */
 import { readFileSync } from "node:fs";
-import { Command } from "commander";
+import { Command, CommanderError } from "commander";
 import { registerConfig } from "./config.ts";
 import { registerDemo } from "./demo.ts";
 import { registerDestroy } from "./destroy.ts";
@@ -9,7 +9,7 @@ import { registerDown } from "./down.ts";
 import { registerKeep } from "./keep.ts";
 import { loadDemo } from "./load-demo.ts";
 import { registerLogs } from "./logs.ts";
-import { describeFailure, printFailure } from "./output.ts";
+import { describeFailure, exitCodeOf, printFailure } from "./output.ts";
 import { registerPsql } from "./psql.ts";
 import { registerServe } from "./serve.ts";
 import { registerStatus } from "./status.ts";
@@ -21,11 +21,18 @@ function version(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
+const json = process.argv.includes("--json");
+
 const program = new Command("pleiad")
   .description("One logical PostgreSQL database spread over many PostgreSQL servers")
   .version(version())
   .enablePositionalOptions()
-  .showSuggestionAfterError();
+  .showSuggestionAfterError()
+  .exitOverride()
+  // A program that reads JSON gets the error below, and no text.
+  .configureOutput({
+    outputError: (text, write) => (json ? undefined : write(text.replace(/^error: /, "pleiad: "))),
+  });
 
 registerDemo(program, loadDemo);
 for (const register of [
@@ -45,6 +52,8 @@ for (const register of [
 try {
   await program.parseAsync();
 } catch (error) {
-  printFailure(describeFailure(error), process.argv.includes("--json"));
-  process.exitCode = 1;
+  // Commander has said already what it had to say; --help and --version come here too.
+  process.exitCode = exitCodeOf(error);
+  const said = error instanceof CommanderError && !json;
+  if (!said && process.exitCode !== 0) printFailure(describeFailure(error), json);
 }

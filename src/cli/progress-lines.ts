@@ -1,5 +1,5 @@
 /** Progress on stderr: a line per step with the time it took; on a terminal the running step has a spinner. */
-import type { Progress } from "../operations/progress.ts";
+import { silent, type Progress } from "../operations/progress.ts";
 
 const frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 const frameMs = 80;
@@ -8,6 +8,9 @@ export interface ProgressLines extends Progress {
   /** The last step has ended. */
   end(outcome: "done" | "failed"): void;
 }
+
+/** For --json. */
+export const quietProgress: ProgressLines = { ...silent, end() {} };
 
 export function progressLines(stream: NodeJS.WriteStream = process.stderr): ProgressLines {
   let current: { readonly text: string; readonly startedAt: number } | undefined;

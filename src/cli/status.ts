@@ -20,12 +20,16 @@ const meanings: Record<ClusterStatus["state"], string> = {
   orphaned: "the coordinator is gone, but servers run; `pleiad up` takes over, `pleiad down` stops them",
 };
 
+function urlOf(coordinator: NonNullable<ClusterStatus["coordinator"]>): string {
+  return connectionUrl({ coordinator: { ...coordinator, startTime: "" } });
+}
+
 function show(status: ClusterStatus): void {
   print(`${status.data}: ${meanings[status.state]}`);
   if (status.coordinator) {
     const { pid, host, port, accepting } = status.coordinator;
     print(`coordinator: process ${pid} on ${host}:${port}${accepting ? "" : ", not accepting connections"}`);
-    print(`Connect:  psql ${connectionUrl({ coordinator: { ...status.coordinator, startTime: "" } })}`);
+    print(`Connect:  psql ${urlOf(status.coordinator)}`);
   }
   if (status.keeper) {
     const { pid, restarts } = status.keeper;
@@ -45,7 +49,7 @@ function show(status: ClusterStatus): void {
 
 async function status(options: StatusOptions): Promise<void> {
   const found = await clusterStatus(loadFromOptions(options).config);
-  if (options.json) printJson(found);
+  if (options.json) printJson(found.coordinator ? { url: urlOf(found.coordinator), ...found } : found);
   else show(found);
   if (!found.coordinator?.accepting) process.exitCode = notRunningCode;
 }

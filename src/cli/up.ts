@@ -6,11 +6,10 @@ import type { Command } from "commander";
 import type { RunState } from "../operations/cluster-record.ts";
 import { prepareDataDirectory } from "../operations/prepare-data-directory.ts";
 import { OperationError } from "../operations/operation-error.ts";
-import { silent } from "../operations/progress.ts";
 import { argumentsOf, loadFromOptions, withStartOptions, type ConfigOptions } from "./config-options.ts";
 import { connectionUrl } from "./connection-line.ts";
 import { print, printJson } from "./output.ts";
-import { progressLines, type ProgressLines } from "./progress-lines.ts";
+import { progressLines, quietProgress, type ProgressLines } from "./progress-lines.ts";
 import { runCluster } from "./run-cluster.ts";
 import { commandArguments, type StartMessage } from "./start-messages.ts";
 
@@ -18,8 +17,6 @@ interface UpOptions extends ConfigOptions {
   readonly foreground?: boolean;
   readonly json?: boolean;
 }
-
-const quiet: ProgressLines = { ...silent, end() {} };
 
 /** Starts `keep` with the same options, and follows it until its coordinator serves or fails. */
 export async function startInBackground(options: ConfigOptions, progress: ProgressLines): Promise<RunState> {
@@ -70,7 +67,7 @@ function announce(state: RunState, json: boolean): void {
 
 async function up(options: UpOptions): Promise<void> {
   const json = options.json ?? false;
-  const progress = json ? quiet : progressLines();
+  const progress = json ? quietProgress : progressLines();
   if (!options.foreground) return announce(await startInBackground(options, progress), json);
   try {
     const running = await runCluster(loadFromOptions(options), progress, !json);

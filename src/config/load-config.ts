@@ -122,7 +122,8 @@ function readFile(file: string): Tree {
   try {
     value = parseYaml(readFileSync(file, "utf8"));
   } catch (error) {
-    throw new ConfigError([`${file}: ${(error as Error).message}`]);
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new ConfigError([`${file}: ${code === "ENOENT" ? "there is no such file" : message}`]);
   }
   if (value === null || value === undefined) return {};
   if (!isTree(value)) throw new ConfigError([`${file}: must hold keys with values, as in "port: 5432"`]);
@@ -144,12 +145,24 @@ function defaultDataDirectory(): string {
   return process.getuid?.() === 0 ? "/var/lib/pleiad" : join(homedir(), ".local", "share", "pleiad");
 }
 
-function problemsOf(error: z.ZodError, where: (path: string) => string): string[] {
+/** serverr → serverr.fsync, when that is all that was written below it. */
+function onlyLeaf(tree: Tree, path: string): string {
+  const value = getPath(tree, path);
+  const [only, another] = isTree(value) ? Object.keys(value) : [];
+  return only === undefined || another !== undefined ? path : onlyLeaf(tree, `${path}.${only}`);
+}
+
+function problemsOf(error: z.ZodError, tree: Tree, where: (path: string) => string): string[] {
   return error.issues.flatMap((issue) => {
     const path = issue.path.join(".");
-    if (issue.code !== "unrecognized_keys") return [`${where(path)}${path}: ${issue.message}`];
+    if (issue.code !== "unrecognized_keys") {
+      const value = getPath(tree, path);
+      // A secret is no key of the configuration: values may be shown.
+      const given = value === undefined ? "" : `${JSON.stringify(value)}: `;
+      return [`${where(path)}${path}: ${given}${issue.message}`];
+    }
     return issue.keys.map((key) => {
-      const full = path === "" ? key : `${path}.${key}`;
+      const full = onlyLeaf(tree, path === "" ? key : `${path}.${key}`);
       const element = issue.path.find((part) => typeof part === "number");
       const known =
         element === undefined
@@ -161,6 +174,23 @@ function problemsOf(error: z.ZodError, where: (path: string) => string): string[
       return `${where(full)}unknown key "${full}"${near ? `; did you mean "${near}"?` : ""}`;
     });
   });
+}
+
+/** What a value must be, in words of an operator; undefined: as zod says it. */
+function wording(issue: z.core.$ZodRawIssue): string | undefined {
+  const names: Readonly<Record<string, string>> = {
+    int: "a whole number",
+    number: "a number",
+    boolean: "true or false",
+    string: "a text",
+    array: "a list",
+    object: "a group of keys",
+  };
+  if (issue.code === "invalid_type") return `must be ${names[issue.expected] ?? issue.expected}`;
+  if (issue.code === "too_small" && issue.origin !== "string") return `must be at least ${issue.minimum}`;
+  if (issue.code === "too_big" && issue.origin !== "string") return `must be at most ${issue.maximum}`;
+  if (issue.code === "invalid_value") return `must be one of ${issue.values.join(", ")}`;
+  return undefined;
 }
 
 export function loadConfig(inputs: ConfigInputs): LoadedConfig {
@@ -185,8 +215,9 @@ export function loadConfig(inputs: ConfigInputs): LoadedConfig {
     return source === "default" ? "" : `${source}: `;
   };
 
-  const parsed = configSchema.safeParse(merge(fromFile, merge(environment, flags)));
-  if (!parsed.success) throw new ConfigError(problemsOf(parsed.error, where));
+  const merged = merge(fromFile, merge(environment, flags));
+  const parsed = configSchema.safeParse(merged, { error: wording });
+  if (!parsed.success) throw new ConfigError(problemsOf(parsed.error, merged, where));
   const problems = crossCheck(parsed.data);
   if (problems.length > 0) throw new ConfigError(problems);
   return {

@@ -5,7 +5,7 @@
 import { z } from "zod";
 
 const nodeCount = z.int().min(1).max(64);
-const memorySize = z.string().regex(/^\d+(kB|MB|GB)$/, "is a number with kB, MB or GB, as in 128MB");
+const memorySize = z.string().regex(/^\d+(kB|MB|GB)$/, "must be a number with kB, MB or GB, as in 128MB");
 
 const authenticationRule = z.strictObject({
   database: z.string().min(1).default("all").describe("Name of a database, or `all`."),

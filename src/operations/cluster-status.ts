@@ -1,5 +1,5 @@
 /** What runs on a data directory right now, observed from outside: works also when its coordinator is dead. */
-import { existsSync, realpathSync } from "node:fs";
+import { accessSync, constants, existsSync, realpathSync } from "node:fs";
 import net from "node:net";
 import type { PleiadConfig } from "../config/schema.ts";
 import { clusterPaths, type ClusterPaths } from "./cluster-paths.ts";
@@ -14,7 +14,7 @@ import { findServerProcesses, readPostmasterFile } from "./server-processes.ts";
 export interface ServerStatus {
   readonly name: string;
   readonly kind: string;
-  /** `ready`, `starting`, `stopping`, `down` */
+  /** `ready`, `starting`, `stopping`, `down`; `unknown` to a user who may not look into it. */
   readonly state: string;
   readonly pid: number | undefined;
   readonly restarts: number;
@@ -52,6 +52,16 @@ function accepts(host: string, port: number): Promise<boolean> {
   });
 }
 
+/** False when it is there and belongs to another user. */
+function mayLookInto(directory: string): boolean {
+  try {
+    accessSync(directory, constants.R_OK | constants.X_OK);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== "EACCES";
+  }
+}
+
 /** Paths of a data directory that may not exist. */
 export function pathsOf(config: PleiadConfig): ClusterPaths {
   const data = existsSync(config.data) ? realpathSync(config.data) : config.data;
@@ -72,19 +82,23 @@ export async function clusterStatus(config: PleiadConfig): Promise<ClusterStatus
   const state = runningState(paths);
   const instances = record ? planInstances(record, paths, memoryUsable()) : [];
   const servers = instances.map((instance): ServerStatus => {
-    const file = readPostmasterFile(instance.pgdata);
-    const runs = file !== undefined && findServerProcesses([instance.pgdata]).includes(file.pid);
+    // Where it runs is what its coordinator says: paths hold the user's own number.
+    const recorded = state?.servers.find((server) => server.name === instance.name);
+    const { pgdata, socketDirectory, port } = recorded ?? instance;
+    const file = readPostmasterFile(pgdata);
+    const runs = file !== undefined && findServerProcesses([pgdata]).includes(file.pid);
+    const notRunning = mayLookInto(pgdata) ? "down" : "unknown";
     return {
       name: instance.name,
       kind: instance.kind,
-      state: runs ? file.status : "down",
-      pid: runs ? file.pid : undefined,
-      restarts: state?.servers.find((server) => server.name === instance.name)?.restarts ?? 0,
-      socketDirectory: instance.socketDirectory,
-      port: instance.port,
+      state: runs ? file.status : notRunning,
+      pid: runs ? file.pid : notRunning === "unknown" ? recorded?.pid : undefined,
+      restarts: recorded?.restarts ?? 0,
+      socketDirectory,
+      port,
     };
   });
-  const serversRun = servers.some((server) => server.state !== "down");
+  const serversRun = servers.some((server) => server.state !== "down" && server.state !== "unknown");
   const keeper = runningKeeper(paths.keeper);
   const withoutState = holder || keeper ? "starting" : serversRun ? "orphaned" : record ? "down" : "absent";
   return {

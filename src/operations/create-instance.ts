@@ -39,9 +39,17 @@ export function localeOptions(locale: string | undefined, major: number): string
   return ["--locale-provider=builtin", `--builtin-locale=${name}`, "--locale=C"];
 }
 
+/** Programs that find the disk full say so once per file. */
+const LINES_MAX = 5;
+
 function failure(what: string, error: unknown): OperationError {
   const { stderr, stdout, message } = error as { stderr?: string; stdout?: string; message: string };
-  return new OperationError(`${what} failed: ${stderr?.trim() || stdout?.trim() || message}`);
+  const lines = (stderr?.trim() || stdout?.trim() || message).split("\n");
+  const full = lines.some((line) => line.endsWith("No space left on device"));
+  return new OperationError(
+    `${what} failed: ${(full ? lines.slice(0, 1) : lines.slice(0, LINES_MAX)).join("\n")}`,
+    full ? "Free space there (see `df`), or choose another data directory with --data." : undefined,
+  );
 }
 
 /** Feeds statements, one per line, to a server without postmaster: no socket, no password, no waiting. */

@@ -1,5 +1,5 @@
 /** Whether compute nodes can live in shared memory. Containers often have a /dev/shm of 64 MB: enough to start, not to work. */
-import { statfsSync } from "node:fs";
+import { accessSync, constants, statfsSync } from "node:fs";
 
 export const memoryRoot = "/dev/shm";
 
@@ -8,6 +8,7 @@ const bytesMin = 512 * 1024 * 1024;
 /** Judged by size and not by what is free, so that the next start finds the compute nodes where this one put them. */
 export function memoryUsable(): boolean {
   try {
+    accessSync(memoryRoot, constants.W_OK);
     const { bsize, blocks } = statfsSync(memoryRoot);
     return bsize * blocks >= bytesMin;
   } catch {

@@ -37,8 +37,9 @@ function checked(directory: string, version: string): PostgresBinaries {
 }
 
 function reasonOf(error: unknown): string {
-  const { stderr, message } = error as { stderr?: string; message: string };
-  return stderr?.trim() || message;
+  const { code, stderr, message } = error as { code?: unknown; stderr?: string; message: string };
+  if (code === "ENOENT") return "there is no such program";
+  return code === "EACCES" ? "permission denied" : stderr?.trim() || message;
 }
 
 export async function findPostgres(

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { ownEntries } from "./cluster-paths.ts";
 import { OperationError } from "./operation-error.ts";
+import { fileProblem } from "./system-error.ts";
 
 export interface DataDirectory {
   /** Without symbolic links, so that one directory has one name. */
@@ -39,7 +40,7 @@ export function prepareDataDirectory(data: string): DataDirectory {
   } catch (error) {
     if (error instanceof OperationError) throw error;
     throw new OperationError(
-      `cannot use ${data} as data directory: ${(error as Error).message}`,
+      `cannot use ${data} as data directory: ${fileProblem(error) ?? (error as Error).message}`,
       "Choose another with --data.",
     );
   }

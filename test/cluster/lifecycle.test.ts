@@ -170,7 +170,8 @@ test("in the background: up returns when clients may connect, status and down fi
     const { url } = JSON.parse(up.stdout) as { url: string };
     const status = await pleiad("status", "--json", "--data", data);
     expect(status.code).toBe(0);
-    expect(JSON.parse(status.stdout)).toMatchObject({ state: "up", coordinator: { accepting: true } });
+    expect(JSON.parse(status.stdout)).toMatchObject({ url, state: "up", coordinator: { accepting: true } });
+    expect(JSON.parse((await pleiad("psql", "--json", "--data", data)).stdout)).toEqual({ url });
     expect(url).toMatch(/^postgresql:\/\/postgres@127\.0\.0\.1:\d+\/postgres$/);
     expect((await pleiad("logs", "dn1", "--data", data)).stdout).toContain("ready to accept connections");
     expect((await pleiad("down", "--json", "--data", data)).stdout).toBe('{"outcome":"stopped"}\n');
