@@ -5,10 +5,12 @@
  */
 import type { BackendConnection } from "../backend/backend-connection.ts";
 import { pgError, type PgError } from "../errors/pg-error.ts";
+import { refusal } from "../errors/refusal.ts";
 import type { GeneralPlan, ReadPlan } from "../plan/plan.ts";
 import { quoteIdentifier, quoteQualified } from "../sql/quote.ts";
 import { preludeDone, type Lease } from "../transaction/lease.ts";
 import { AnswerScope, type Answer } from "./answer.ts";
+import { CatalogSnapshot } from "./catalog-snapshot.ts";
 import { checkPrivileges } from "./check-privileges.ts";
 import { keepPortal } from "./direct.ts";
 import { splicedText, type NodeText } from "./node-text.ts";
@@ -65,24 +67,38 @@ export function runOnWorkplace(
   return sendText(context, workplace, text, run, scope, { portal });
 }
 
-/** A connection to the target, in a transaction that holds the shipped tables. Close it with closeWorkplace. `observe` hears of each table. */
+interface Furnishing {
+  /** Hears of each table. */
+  readonly observe?: (shipped: Shipped, ms: number) => void;
+  /** Makes what the statement needs besides the shipped tables, and fills it by COPY FREEZE. */
+  readonly build?: (connection: BackendConnection) => Promise<void>;
+}
+
+/** Workplaces whose tables have outlived the transaction that made them. */
+const committed = new WeakSet<Lease>();
+
+/** A connection to the target, in a transaction that holds the shipped tables. Close it with closeWorkplace. */
 export async function openWorkplace(
   context: ExecutionContext,
   general: GeneralPlan,
   run: Run,
-  observe?: (shipped: Shipped, ms: number) => void,
+  { observe, build }: Furnishing = {},
 ): Promise<Lease> {
+  if (general.readsCatalogs && context.transaction.changedCatalog)
+    throw refusal("catalogs-after-definitions");
   const node =
     general.target === "catalog" ? "catalog" : context.computeNodes[turn++ % context.computeNodes.length]!;
   const sources = new ShipSources(context);
   let lease: Lease | undefined;
+  let past: CatalogSnapshot | undefined;
   try {
+    if (general.readsCatalogs) past = await CatalogSnapshot.take(context);
     await sources.open(general.tables, run);
     lease = await context.transaction.leaseApart(node);
     await preludeDone(lease);
     const { connection } = lease;
     context.running.add(connection);
-    const creates = general.tables.map(createSql).join("; ");
+    const creates = general.tables.map((table) => createSql(table, general)).join("; ");
     await connection.query(`BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; ${creates}`);
     for (const table of general.tables) {
       if (context.cancelled) throw cancelledError();
@@ -90,6 +106,11 @@ export async function openWorkplace(
       const shipped = await shipTable(context, sources, connection, table, run);
       await prepareForUse(connection, general, shipped);
       observe?.(shipped, performance.now() - begun);
+    }
+    await build?.(connection);
+    if (past !== undefined) {
+      committed.add(lease);
+      await past.adopt(connection);
     }
     await requireSameDefinitions(context.definitions);
     context.running.delete(connection);
@@ -104,6 +125,8 @@ export async function openWorkplace(
     // A column that is gone, and the like: the cause comes first.
     await requireSameDefinitions(context.definitions);
     throw error;
+  } finally {
+    await past?.release();
   }
 }
 
@@ -116,6 +139,7 @@ export async function closeWorkplace(lease: Lease): Promise<void> {
   if (!connection.closed) {
     try {
       await connection.query("ROLLBACK");
+      if (committed.has(lease)) await connection.query("DISCARD TEMP");
     } catch {
       connection.destroy("rollback failed");
     }
@@ -123,12 +147,17 @@ export async function closeWorkplace(lease: Lease): Promise<void> {
   lease.release();
 }
 
-function createSql(table: GeneralPlan["tables"][number]): string {
+/** What is to be said of the life of a temporary table of the workplace. */
+export function onCommit({ readsCatalogs }: GeneralPlan): string {
+  return readsCatalogs ? "" : " ON COMMIT DROP";
+}
+
+function createSql(table: GeneralPlan["tables"][number], general: GeneralPlan): string {
   const columns = table.columns.map((column) => {
     const collation = column.collation === undefined ? "" : ` COLLATE ${column.collation}`;
     return `${quoteIdentifier(column.name)} ${column.typeName}${collation}`;
   });
-  return `CREATE TEMPORARY TABLE ${quoteIdentifier(table.temporaryName)} (${columns.join(", ")}) ON COMMIT DROP`;
+  return `CREATE TEMPORARY TABLE ${quoteIdentifier(table.temporaryName)} (${columns.join(", ")})${onCommit(general)}`;
 }
 
 /** Keys, indexes and statistics that let the text run as well as it would over the table itself. */

@@ -50,12 +50,13 @@ export async function shipTable(
   const binary = table.columns.every((column) => binaryIsPortable(column, snapshot));
   const columns = table.columns.map((column) => quoteIdentifier(column.name)).join(", ");
   const options = binary ? " (FORMAT binary)" : "";
+  const targetOptions = binary ? " (FORMAT binary, FREEZE)" : " (FREEZE)";
   const relay = (from: readonly BackendConnection[]): CopyRelay =>
     new CopyRelay(
       from,
       `COPY (${sql}) TO STDOUT${options}`,
       target,
-      `COPY ${quoteQualified("pg_temp", table.temporaryName)} (${columns}) FROM STDIN${options}`,
+      `COPY ${quoteQualified("pg_temp", table.temporaryName)} (${columns}) FROM STDIN${targetOptions}`,
       binary,
     );
   // Rows are locked on one node after the other, as by statements that write: see runInTurn().

@@ -23,6 +23,7 @@ import { hasSchemaHomonyms, schemaSplices, securedBehindView, viewSplices } from
 export interface GeneralRequest {
   readonly snapshot: Snapshot;
   readonly target: "compute" | "catalog";
+  readonly readsCatalogs: boolean;
   readonly relevantRows: ReadonlyMap<Occurrence, RelevantRows>;
   /** Tables that functions read: shipped whole, under their own names. */
   readonly readByFunctions: ReadonlySet<Relation>;
@@ -52,7 +53,8 @@ export function planGeneral(tree: QueryTree, request: GeneralRequest): GeneralPl
     shippedTable(tree, relation, temporaryNames.get(relation)!, request),
   );
   const splices = textSplices(tree, tree.unit, temporaryNames);
-  return { target, tables, splices, correlated: isCorrelated(tree) };
+  const { readsCatalogs } = request;
+  return { target, readsCatalogs, tables, splices, correlated: isCorrelated(tree) };
 }
 
 /** The tables that a DO block or procedure reads, whole and under their own names. */
@@ -71,7 +73,8 @@ export function planWorkplace(
     primaryKey: undefined,
     lock: undefined,
   }));
-  return { target: rowTypes ? "catalog" : "compute", tables, splices: [], correlated: true };
+  const target = rowTypes ? "catalog" : "compute";
+  return { target, readsCatalogs: false, tables, splices: [], correlated: true };
 }
 
 /** Row types of tables exist only where the tables do, which is the catalog node among the possible targets. */

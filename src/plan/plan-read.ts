@@ -73,6 +73,7 @@ function plan(statement: ParsedStatement, context: PlanContext): ReadPlan | Cata
     planGeneral(tree, {
       snapshot: context.snapshot,
       target: catalog.needed ? "catalog" : "compute",
+      readsCatalogs: tree.catalogRelations.length > 0 || functions.readsCatalogs,
       relevantRows,
       readByFunctions: functions.reads,
       locks,

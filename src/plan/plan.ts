@@ -72,6 +72,8 @@ export interface GatherPlan {
 export interface GeneralPlan {
   /** Where the text runs: a compute node, or the catalog node when catalogs, reg* types or sequences take part. */
   readonly target: "compute" | "catalog";
+  /** The text, or a function that it calls, reads system catalogs: they must not show the shipped tables. */
+  readonly readsCatalogs: boolean;
   readonly tables: readonly ShippedTable[];
   /** Changes to the statement's text: names of tables become pg_temp names, views become subqueries, tableoid a constant. */
   readonly splices: readonly Splice[];

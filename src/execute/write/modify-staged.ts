@@ -3,6 +3,7 @@
  * locked and brought to a workplace with the other tables, the client's text runs there as on one PostgreSQL, and what it
  * changed is done to the rows on their nodes, in the same transaction.
  */
+import type { BackendConnection } from "../../backend/backend-connection.ts";
 import type { Column } from "../../catalog/snapshot.ts";
 import { PgError } from "../../errors/pg-error.ts";
 import { refusal } from "../../errors/refusal.ts";
@@ -20,7 +21,7 @@ import { applyChanges } from "./apply-changes.ts";
 import { drawDefaults } from "./draw-defaults.ts";
 import { lockReplicas } from "./replica-lock.ts";
 import { cancelled } from "./share.ts";
-import { buildStandIn, rowIdentity } from "./stand-in.ts";
+import { buildStandIn, rowIdentity, type StandIn } from "./stand-in.ts";
 
 /** Gives the command tag, in a transaction that the caller ends. */
 export async function modifyStaged(context: ExecutionContext, plan: ModifyPlan, run: Run): Promise<string> {
@@ -29,14 +30,18 @@ export async function modifyStaged(context: ExecutionContext, plan: ModifyPlan, 
   const identity = rowIdentity(target);
   if (identity === undefined) throw refusal("replicated-without-key", `Table "${target.name}".`);
   if (target.distribution!.kind === "replicated") await lockReplicas(context, target);
-  const workplace = await openWorkplace(context, staged.general, run);
+  const drawn = await drawTimes(context, plan);
+  let standIn: StandIn | undefined;
+  const workplace = await openWorkplace(context, staged.general, run, {
+    build: async (connection) => {
+      if (plan.command === "MERGE") await requireMergeOfViews(connection);
+      standIn = await buildStandIn(context, connection, plan, staged, identity, drawn, run);
+    },
+  });
   try {
-    if (plan.command === "MERGE") await requireMergeOfViews(workplace);
-    const drawn = await drawTimes(context, plan);
-    const standIn = await buildStandIn(context, workplace.connection, plan, staged, identity, drawn, run);
     const tag = await runThere(context, plan, staged, workplace, run);
     if (context.cancelled) throw cancelled();
-    await applyChanges(context, plan, standIn, workplace.connection);
+    await applyChanges(context, plan, standIn!, workplace.connection);
     return tag;
   } finally {
     await closeWorkplace(workplace);
@@ -46,7 +51,7 @@ export async function modifyStaged(context: ExecutionContext, plan: ModifyPlan, 
 /** First version whose MERGE takes a view, such as the one that stands in for the table. */
 const MERGE_OF_VIEWS = 170_000;
 
-async function requireMergeOfViews({ connection }: Lease): Promise<void> {
+async function requireMergeOfViews(connection: BackendConnection): Promise<void> {
   const [row] = await connection.query("SHOW server_version_num");
   if (Number(row![0]) < MERGE_OF_VIEWS) throw refusal("merge-staged");
 }

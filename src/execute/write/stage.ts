@@ -8,7 +8,7 @@ import { quoteIdentifier, quoteQualified } from "../../sql/quote.ts";
 import type { Splice } from "../../sql/statement.ts";
 import type { Lease } from "../../transaction/lease.ts";
 import { AnswerScope } from "../answer.ts";
-import { openWorkplace, closeWorkplace } from "../general.ts";
+import { openWorkplace, closeWorkplace, onCommit } from "../general.ts";
 import { splicedText } from "../node-text.ts";
 import { Preface, type ExecutionContext, type Run } from "../run.ts";
 import { sendText } from "../send-text.ts";
@@ -28,15 +28,15 @@ export async function openStage(
   staged: StagedInsert,
   run: Run,
 ): Promise<Stage> {
-  const lease = await openWorkplace(context, staged.general, run);
+  const name = freeName(plan.target.name, staged);
+  const table = quoteQualified("pg_temp", name);
+  const defaults = new Set(staged.defaults.map((d) => d.column));
+  const columns = [...new Set(plan.columns)].map((column) => columnSql(column, defaults.has(column)));
+  const create = `CREATE TEMPORARY TABLE ${quoteIdentifier(name)} (${columns.join(", ")})${onCommit(staged.general)}`;
+  const lease = await openWorkplace(context, staged.general, run, {
+    build: async (connection) => void (await connection.query(create)),
+  });
   try {
-    const name = freeName(plan.target.name, staged);
-    const table = quoteQualified("pg_temp", name);
-    const defaults = new Set(staged.defaults.map((d) => d.column));
-    const columns = [...new Set(plan.columns)].map((column) => columnSql(column, defaults.has(column)));
-    await lease.connection.query(
-      `CREATE TEMPORARY TABLE ${quoteIdentifier(name)} (${columns.join(", ")}) ON COMMIT DROP`,
-    );
     const splices = await stageSplices(context, plan, staged, table);
     // The client hears of it no more than its notices.
     const output = new NoticesOutput(context.output);

@@ -8,6 +8,7 @@ import { CopyRelay } from "../../backend/copy-relay.ts";
 import type { Column, Relation } from "../../catalog/snapshot.ts";
 import type { DefaultedColumn, ModifyPlan, StagedModify } from "../../plan/write-plan.ts";
 import { quoteIdentifier, quoteLiteral, quoteQualified } from "../../sql/quote.ts";
+import { onCommit } from "../general.ts";
 import { inlineParameters } from "../inline-parameters.ts";
 import { nodesOfTable } from "../locate.ts";
 import { whileRunning, type ExecutionContext, type Run } from "../run.ts";
@@ -63,7 +64,8 @@ export async function buildStandIn(
 ): Promise<StandIn> {
   const { target } = plan;
   const view = staged.table.temporaryName;
-  await workplace.query(createSql(target, view, identity, plan.defaults, drawn).join("; "));
+  const life = onCommit(staged.general);
+  await workplace.query(createSql(target, view, life, identity, plan.defaults, drawn).join("; "));
   const columns = target.columns.filter((column) => column.generated === "");
   const nodes = nodesToRead(context, plan, staged, run);
   await withExactText(workplace, async () => {
@@ -72,7 +74,7 @@ export async function buildStandIn(
   });
   // Not before: the rows that are brought here are no changes.
   await workplace.query(
-    [...triggerSql(identity, target), `ANALYZE pg_temp.${quoteIdentifier(ROWS)}`].join("; "),
+    [...triggerSql(identity, target, life), `ANALYZE pg_temp.${quoteIdentifier(ROWS)}`].join("; "),
   );
   return { identity, nodes, columns };
 }
@@ -93,6 +95,7 @@ function nodesToRead(
 function createSql(
   relation: Relation,
   view: string,
+  life: string,
   identity: readonly RowIdentity[],
   defaults: readonly DefaultedColumn[],
   drawn: ReadonlyMap<Column, string>,
@@ -105,7 +108,7 @@ function createSql(
   const hidden = identity.map(({ name, type }) => `${quoteIdentifier(name)} ${type}`);
   const list = relation.columns.map((column) => quoteIdentifier(column.name)).join(", ");
   return [
-    `CREATE TEMPORARY TABLE ${quoteIdentifier(ROWS)} (${[...columns, ...hidden].join(", ")}) ON COMMIT DROP`,
+    `CREATE TEMPORARY TABLE ${quoteIdentifier(ROWS)} (${[...columns, ...hidden].join(", ")})${life}`,
     `CREATE TEMPORARY VIEW ${quoteIdentifier(view)} AS SELECT ${list} FROM pg_temp.${quoteIdentifier(ROWS)}`,
     // The view's own: an UPDATE of a view does not ask its table for defaults.
     ...defaults.map(({ column }) => {
@@ -116,7 +119,7 @@ function createSql(
 }
 
 /** Statement-level triggers with transition tables: one note per statement, however many rows. */
-function triggerSql(identity: readonly RowIdentity[], relation: Relation): string[] {
+function triggerSql(identity: readonly RowIdentity[], relation: Relation, life: string): string[] {
   const stored = relation.columns.filter((column) => column.generated === "");
   const values = stored.map((column) => `${quoteIdentifier(column.name)} ${column.typeName}`);
   const hidden = identity.map(({ name, type }) => `${quoteIdentifier(name)} ${type}`);
@@ -128,7 +131,7 @@ function triggerSql(identity: readonly RowIdentity[], relation: Relation): strin
   const trigger = (event: string, table: string): string =>
     `CREATE TRIGGER pleiad_${event.toLowerCase()} AFTER ${event} ON ${rows} REFERENCING ${table} TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION pg_temp.pleiad_note()`;
   return [
-    `CREATE TEMPORARY TABLE ${quoteIdentifier(CHANGES)} (${[`${kind} pg_catalog.text`, ...values, ...hidden].join(", ")}) ON COMMIT DROP`,
+    `CREATE TEMPORARY TABLE ${quoteIdentifier(CHANGES)} (${[`${kind} pg_catalog.text`, ...values, ...hidden].join(", ")})${life}`,
     `CREATE FUNCTION pg_temp.pleiad_note() RETURNS trigger LANGUAGE plpgsql AS ${quoteLiteral(body)}`,
     trigger("INSERT", "NEW"),
     trigger("UPDATE", "NEW"),
@@ -159,7 +162,7 @@ async function fetchRows(
     // Text: binary data of user types hold OIDs of their server.
     `COPY (SELECT ${[...names.map((name) => `t.${name}`), ...hidden].join(", ")} FROM ${from} AS t${where} FOR UPDATE) TO STDOUT`,
     workplace,
-    `COPY pg_temp.${quoteIdentifier(ROWS)} (${list}) FROM STDIN`,
+    `COPY pg_temp.${quoteIdentifier(ROWS)} (${list}) FROM STDIN (FREEZE)`,
     false,
   );
   const { connection } = lease;

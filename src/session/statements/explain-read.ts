@@ -82,12 +82,9 @@ async function generalSteps(
     return [...fragments, { title: `Statement on ${place}`, properties: [["SQL", sql]] }];
   }
   const moved = new Map<ShippedTable, { shipped: Shipped; ms: number }>();
-  const workplace = await openWorkplace(
-    explaining.session.context,
-    general,
-    explaining.run,
-    (shipped, ms) => void moved.set(shipped.table, { shipped, ms }),
-  );
+  const workplace = await openWorkplace(explaining.session.context, general, explaining.run, {
+    observe: (shipped, ms) => void moved.set(shipped.table, { shipped, ms }),
+  });
   try {
     const step = await explainThere(explaining, workplace, text);
     const measured = fragments.map((fragment, i) => {
