@@ -1,8 +1,6 @@
 /** Definitions that every server has: types, functions, schemas, roles, extensions …; and those that only the catalog node has. */
 import type {
   AlterDomainStmt,
-  AlterTypeStmt,
-  CompositeTypeStmt,
   CreateDomainStmt,
   CreateFunctionStmt,
   Node,
