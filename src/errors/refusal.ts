@@ -18,6 +18,8 @@ export interface Refusal {
   example: string;
   /** The example is refused when Execute has this row limit (extended protocol). */
   rowsMax?: number;
+  /** The example is refused when results are asked for in binary form. */
+  binary?: boolean;
   /** Refused on servers up to this major version of PostgreSQL only. */
   postgresMax?: number;
   /** What somebody ran on the catalog node's own server before. */

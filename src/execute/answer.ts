@@ -48,7 +48,16 @@ export class Answer implements Receiver {
   readonly done: Promise<void>;
   private finish!: () => void;
 
-  constructor(connection: BackendConnection, output: ClientOutput, scope: AnswerScope) {
+  /** Gives a row that holds OIDs of the server's types the catalog's, in place (binary-values.ts). */
+  readonly translate: ((buffer: Buffer, start: number) => void) | undefined;
+
+  constructor(
+    connection: BackendConnection,
+    output: ClientOutput,
+    scope: AnswerScope,
+    translate?: (buffer: Buffer, start: number) => void,
+  ) {
+    this.translate = translate;
     this.connection = connection;
     this.output = output;
     this.scope = scope;
@@ -61,6 +70,7 @@ export class Answer implements Receiver {
     switch (type) {
       case Backend.dataRow:
         if (this.scope.rowsLeft <= 0) return;
+        if (this.translate !== undefined && !this.translated(buffer, start)) return;
         this.scope.rowsLeft--;
         if (this.rows++ === 0) this.scope.begin();
         this.output.append(buffer, start, end);
@@ -96,8 +106,21 @@ export class Answer implements Receiver {
     }
   }
 
+  /** False, with the error to be told, when the row cannot be shown to the client. */
+  private translated(buffer: Buffer, start: number): boolean {
+    if (this.error !== undefined) return false;
+    try {
+      this.translate!(buffer, start);
+      return true;
+    } catch (error) {
+      if (!(error instanceof PgError)) throw error;
+      this.error = error;
+      return false;
+    }
+  }
+
   private forwardEnd(buffer: Buffer, start: number, end: number): void {
-    if (!this.scope.forwardTag) return;
+    if (!this.scope.forwardTag || this.error !== undefined) return;
     this.scope.begin();
     this.output.append(buffer, start, end);
   }

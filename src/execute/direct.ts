@@ -39,7 +39,7 @@ export async function runOnNode(
     const answer = await sendText(context, lease, text, run, scope, { portal, watched });
     // Outside a transaction the portal has gone with its statement.
     if (answer.suspended && run.portal !== undefined && context.transaction.active)
-      keepPortal(context, lease.connection, text, portal, run.portal);
+      keepPortal(context, lease.connection, text, portal, run.portal, answer.translate);
     return { tag: answer.tag };
   } finally {
     lease.release();
@@ -53,10 +53,11 @@ export function keepPortal(
   text: NodeText,
   portal: string,
   state: PortalState,
+  translate: Answer["translate"],
 ): void {
   state.resume = async (rowsMax) => {
     const scope = new AnswerScope(context.output, new Preface(undefined), true);
-    const answer = new Answer(connection, context.output, scope);
+    const answer = new Answer(connection, context.output, scope, translate);
     connection.send(Buffer.concat([execute(portal, rowsMax), sync]), answer);
     await whileRunning(context, connection, answer.done);
     if (answer.error !== undefined) throw clientError(answer.error, text.statement, text.splices);

@@ -46,7 +46,7 @@ export async function runGeneral(
     const answer = await runOnWorkplace(context, workplace, text, run, portal);
     if (answer.suspended && run.portal !== undefined) {
       kept = true;
-      keepPortal(context, workplace.connection, text, portal, run.portal);
+      keepPortal(context, workplace.connection, text, portal, run.portal, answer.translate);
       run.portal.close = () => void closeWorkplace(workplace);
     }
     return { tag: answer.tag };

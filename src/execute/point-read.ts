@@ -6,6 +6,7 @@
 import type { PgError } from "../errors/pg-error.ts";
 import type { ReadPlan } from "../plan/plan.ts";
 import { Answer, AnswerScope } from "./answer.ts";
+import { hasBinaryOids } from "./binary-values.ts";
 import { clientError } from "./client-error.ts";
 import { preparedKey, textForShard } from "./node-text.ts";
 import { forgetPrepared, preparedRequest } from "./prepared-request.ts";
@@ -26,6 +27,7 @@ export async function runPointRead(
 ): Promise<Outcome | undefined> {
   const { transaction } = context;
   if (transaction.kind !== "none" || run.bind === undefined || run.rowsMax > 0) return undefined;
+  if (hasBinaryOids(run)) return undefined;
   const { settings } = transaction;
   const shared = context.multiplexer.pick({
     node,

@@ -2,11 +2,10 @@
 import type { BackendConnection } from "../backend/backend-connection.ts";
 import type { PgError } from "../errors/pg-error.ts";
 import { bindWithTail, closeStatement, execute, parse, sync } from "../protocol/frontend-messages.ts";
+import { FIRST_USER_OID } from "./type-table.ts";
 
 /** Prepared statements kept on one backend connection. */
 const PREPARED_MAX = 500;
-/** First OID of user-defined objects: such an OID means something else on every server. */
-const FIRST_USER_OID = 16384;
 
 /**
  * Parse (unless prepared already), Bind, Execute, Sync. `key` must tell apart everything that gives the text another
@@ -21,6 +20,7 @@ export function preparedRequest(
   portal: string,
   rowsMax: number,
 ): Buffer {
+  // An OID of a user's type means something else on every server.
   const types = parameterTypes.map((oid) => (oid >= FIRST_USER_OID ? 0 : oid));
   if (key === undefined)
     return Buffer.concat([

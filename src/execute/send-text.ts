@@ -3,6 +3,7 @@ import { query } from "../protocol/frontend-messages.ts";
 import type { BackendConnection } from "../backend/backend-connection.ts";
 import type { Lease } from "../transaction/lease.ts";
 import { Answer, type AnswerScope } from "./answer.ts";
+import { binaryValues, hasBinaryOids, resultFormat, type ResultFormat } from "./binary-values.ts";
 import { clientError } from "./client-error.ts";
 import { preparedKey, type NodeText } from "./node-text.ts";
 import { forgetPrepared, preparedRequest } from "./prepared-request.ts";
@@ -28,17 +29,30 @@ export async function sendText(
   text: NodeText,
   run: Run,
   scope: AnswerScope,
-  { portal = "", watched = true }: { readonly portal?: string; readonly watched?: boolean } = {},
+  {
+    portal = "",
+    watched = true,
+    result = resultFormat(run),
+  }: { readonly portal?: string; readonly watched?: boolean; readonly result?: ResultFormat } = {},
 ): Promise<Answer> {
   const { connection } = lease;
-  const answer = new Answer(connection, scope.output, scope);
+  const binary = hasBinaryOids(run, result) ? await binaryValues(context, lease, run, result) : undefined;
+  const answer = new Answer(connection, scope.output, scope, binary?.row);
   const key = preparedKey(text, context.transaction.settings);
   const { bind } = run;
   const rowsMax = portal === "" ? 0 : run.rowsMax;
   connection.send(
     bind === undefined
       ? query(text.sql)
-      : preparedRequest(connection, key, text.sql, run.parameterTypes, bind.tail, portal, rowsMax),
+      : preparedRequest(
+          connection,
+          key,
+          text.sql,
+          run.parameterTypes,
+          binary?.tail ?? bind.tail,
+          portal,
+          rowsMax,
+        ),
     watched ? new WatchedReceiver(answer, context.definitions, connection) : answer,
   );
   await whileRunning(context, connection, answer.done);

@@ -62,7 +62,9 @@ describe("refused shapes", () => {
         if (!ALONE.test(refusal.example)) await client.query("BEGIN");
         const rowsMax = "rowsMax" in refusal ? refusal.rowsMax : undefined;
         for (const sql of statements) {
-          if (rowsMax === undefined) await client.query(sql);
+          if ("binary" in refusal)
+            await client.query({ text: sql, binary: true, queryMode: "extended" } as pg.QueryConfig);
+          else if (rowsMax === undefined) await client.query(sql);
           else await client.query(new Cursor(sql)).read(rowsMax);
         }
       } catch (caught) {

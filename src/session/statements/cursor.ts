@@ -183,7 +183,12 @@ export async function runFetch(session: Session, planned: PlannedStatement, run:
     ? new Preface(rowDescription(cursor.fields, cursor.binary ? [1] : []))
     : run.preface;
   const scope = new AnswerScope(context.output, preface, true);
-  const answer = await sendText(context, cursor.lease, textAsWritten(planned.statement), run, scope);
+  const result = {
+    fields: cursor.fields,
+    formats: run.bind?.resultFormats ?? (cursor.binary ? [1] : []),
+  };
+  const text = textAsWritten(planned.statement);
+  const answer = await sendText(context, cursor.lease, text, run, scope, { result });
   return { tag: answer.tag };
 }
 

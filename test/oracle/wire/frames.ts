@@ -47,8 +47,23 @@ export const sync = (): Buffer => frame("S");
 export const flush = (): Buffer => frame("H");
 export const parse = (name: string, sql: string, types: readonly number[] = []): Buffer =>
   frame("P", name, sql, types.length, ...types.map(int32));
-export const bind = (portal: string, statement: string, values: readonly (string | null)[] = []): Buffer =>
-  frame("B", portal, statement, 0, values.length, ...values.map(encodeValue), 0);
+/** Parameters as text; `resultFormats`: 0 text, 1 binary, none: all text. */
+export const bind = (
+  portal: string,
+  statement: string,
+  values: readonly (string | null)[] = [],
+  resultFormats: readonly number[] = [],
+): Buffer =>
+  frame(
+    "B",
+    portal,
+    statement,
+    0,
+    values.length,
+    ...values.map(encodeValue),
+    resultFormats.length,
+    ...resultFormats,
+  );
 export const describe = (kind: "S" | "P", name: string): Buffer => frame("D", Buffer.from(kind), name);
 export const execute = (portal: string, rowsMax = 0): Buffer => frame("E", portal, int32(rowsMax));
 export const close = (kind: "S" | "P", name: string): Buffer => frame("C", Buffer.from(kind), name);
