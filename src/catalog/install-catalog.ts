@@ -129,6 +129,37 @@ BEGIN
 END $do$;
 COMMENT ON FUNCTION pleiad.input_is_valid IS 'Whether a type accepts a text: pg_input_is_valid(), which PostgreSQL 15 does not have.';
 
+CREATE OR REPLACE FUNCTION pleiad.currval(sequence regclass, drawn jsonb) RETURNS bigint
+LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $body$
+BEGIN
+  RETURN currval(sequence);
+EXCEPTION WHEN object_not_in_prerequisite_state THEN
+  IF drawn -> 'values' ? sequence::oid::text THEN RETURN (drawn -> 'values' ->> sequence::oid::text)::bigint; END IF;
+  IF drawn ? 'refusal' THEN
+    RAISE feature_not_supported USING MESSAGE = drawn #>> '{refusal,message}', DETAIL = drawn #>> '{refusal,detail}', HINT = drawn #>> '{refusal,hint}';
+  END IF;
+  RAISE;
+END $body$;
+COMMENT ON FUNCTION pleiad.currval(regclass, jsonb) IS 'currval() of a session for which numbers were drawn over other connections.';
+
+CREATE OR REPLACE FUNCTION pleiad.lastval(drawn jsonb) RETURNS bigint
+LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $body$
+DECLARE
+  last oid := drawn ->> 'last';
+BEGIN
+  RETURN lastval();
+EXCEPTION WHEN object_not_in_prerequisite_state THEN
+  IF last IS NULL AND drawn ? 'refusal' THEN
+    RAISE feature_not_supported USING MESSAGE = drawn #>> '{refusal,message}', DETAIL = drawn #>> '{refusal,detail}', HINT = drawn #>> '{refusal,hint}';
+  END IF;
+  IF last IS NULL OR NOT EXISTS (SELECT FROM pg_class WHERE oid = last) THEN RAISE; END IF;
+  IF NOT has_sequence_privilege(last, 'USAGE, SELECT') THEN
+    RAISE insufficient_privilege USING MESSAGE = format('permission denied for sequence %s', (SELECT relname FROM pg_class WHERE oid = last));
+  END IF;
+  RETURN (drawn -> 'values' ->> last::text)::bigint;
+END $body$;
+COMMENT ON FUNCTION pleiad.lastval(jsonb) IS 'lastval() of a session for which numbers were drawn over other connections.';
+
 GRANT USAGE ON SCHEMA pleiad TO PUBLIC;
 GRANT SELECT ON pleiad.node, pleiad.colocation, pleiad.distributed_table, pleiad.shard, pleiad.catalog_version, pleiad.tables, pleiad.shards, pleiad.nodes TO PUBLIC;
 `;

@@ -26,6 +26,7 @@ export interface OpenedBody {
   readonly writes: boolean;
   readonly readsCatalogs: boolean;
   readonly writesCatalogs: boolean;
+  readonly usesSequences: boolean;
   readonly settingCalls: readonly SettingCall[];
   readonly connectionFunction: string | undefined;
   /** Names followed by a parenthesis. */
@@ -90,6 +91,7 @@ export function openBody(text: string, context: CallContext): OpenedBody {
     writes: false,
     readsCatalogs: false,
     writesCatalogs: false,
+    usesSequences: false,
     connectionFunction: undefined as string | undefined,
     userOperator: false,
   };
@@ -149,7 +151,9 @@ type Findings = {
 function noteBuiltIn(name: string, schema: string | undefined, found: Findings): void {
   if (schema !== undefined && schema !== "pg_catalog") return;
   if (textQueryFunctions.has(name) || isShellStatistics(name)) found.dynamic = true;
-  if (connectionFunctions.has(name)) found.connectionFunction ??= name;
+  if (sequenceFunctions.has(name)) found.usesSequences = true;
+  const ofSession = name === "currval" || name === "lastval";
+  if (connectionFunctions.has(name) || ofSession) found.connectionFunction ??= name;
   else if (readsCatalogs(name)) found.readsCatalogs = true;
   if (writingFunctions.has(name) || sequenceFunctions.has(name)) found.writesCatalogs = true;
 }

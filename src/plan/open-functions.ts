@@ -28,6 +28,7 @@ export interface OpenedFunctions {
   /** Some called function looks into catalogs or uses sequences. */
   readonly readsCatalogs: boolean;
   readonly writesCatalogs: boolean;
+  readonly usesSequences: boolean;
   /** Calls of set_config() in called functions. */
   readonly settingCalls: readonly SettingCall[];
   /** Name of a function of the connection (pg_backend_pid …) that some called function calls. */
@@ -80,6 +81,7 @@ class Opener {
   private rowTypes = false;
   private readsCatalogs = false;
   private writesCatalogs = false;
+  private usesSequences = false;
   private readonly settingCalls: SettingCall[] = [];
   private connectionFunction: string | undefined;
 
@@ -88,7 +90,15 @@ class Opener {
   }
 
   result(): OpenedFunctions {
-    const { reads, notMovable, readsCatalogs, writesCatalogs, settingCalls, connectionFunction } = this;
+    const {
+      reads,
+      notMovable,
+      readsCatalogs,
+      writesCatalogs,
+      usesSequences,
+      settingCalls,
+      connectionFunction,
+    } = this;
     return {
       reads,
       notMovable,
@@ -96,6 +106,7 @@ class Opener {
       rowTypes: this.rowTypes,
       readsCatalogs,
       writesCatalogs,
+      usesSequences,
       settingCalls,
       connectionFunction,
     };
@@ -155,6 +166,7 @@ class Opener {
       this.notMovable ??= refusal("function-reads-many-nodes", name);
     this.readsCatalogs ||= body.readsCatalogs;
     this.writesCatalogs ||= body.writesCatalogs;
+    this.usesSequences ||= body.usesSequences;
     this.settingCalls.push(...body.settingCalls);
     this.connectionFunction ??= body.connectionFunction;
     for (const call of body.calls) {

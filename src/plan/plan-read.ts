@@ -8,7 +8,7 @@ import { pgError, PgError } from "../errors/pg-error.ts";
 import { refusal } from "../errors/refusal.ts";
 import type { ParsedStatement } from "../sql/statement.ts";
 import { buildQueryTree } from "./build-query-tree.ts";
-import { findCatalogUse } from "./catalog-use.ts";
+import { findCatalogUse, type CatalogUse } from "./catalog-use.ts";
 import { directSplices, shardNames } from "./direct.ts";
 import { planGather } from "./gather.ts";
 import { planGeneral } from "./general.ts";
@@ -51,11 +51,10 @@ function plan(statement: ParsedStatement, context: PlanContext): ReadPlan | Cata
   const catalog = findCatalogUse(tree, functions, context);
   const readsTables = tree.occurrences.length > 0 || functions.reads.size > 0;
   if (!readsTables) {
-    return { kind: "catalog", statement, writes: catalog.writes, settingCalls: catalog.settingCalls };
+    return catalogPlan(statement, functions, catalog);
   }
   const temporary = temporaryReads(statement.text, tree, functions, catalog, context.snapshot);
-  if (temporary === "all")
-    return { kind: "catalog", statement, writes: catalog.writes, settingCalls: catalog.settingCalls };
+  if (temporary === "all") return catalogPlan(statement, functions, catalog);
   if (catalog.settingCalls.length > 0) throw refusal("set-config-beside-tables");
   if (catalog.connectionFunction !== undefined) {
     throw refusal("connection-function", `Function ${catalog.connectionFunction}.`);
@@ -99,6 +98,15 @@ function plan(statement: ParsedStatement, context: PlanContext): ReadPlan | Cata
     writes: false,
     cost: { pointRead: direct && isPointRead(tree, relevantRows, context) },
   };
+}
+
+function catalogPlan(
+  statement: ParsedStatement,
+  { usesSequences, connectionFunction }: OpenedFunctions,
+  { writes, settingCalls }: CatalogUse,
+): CatalogPlan {
+  const readsLastValues = connectionFunction === "currval" || connectionFunction === "lastval";
+  return { kind: "catalog", statement, usesSequences, readsLastValues, writes, settingCalls };
 }
 
 function lockKind(locks: ReadonlyMap<Relation, RowLock>): ReadPlan["locks"] {

@@ -112,6 +112,10 @@ export interface PlanCost {
 export interface CatalogPlan {
   readonly kind: "catalog";
   readonly statement: ParsedStatement;
+  /** A function of the user's does that it calls: nextval(), currval() … are about the session. */
+  readonly usesSequences: boolean;
+  /** Of these, currval() or lastval(). */
+  readonly readsLastValues: boolean;
   /** It may write on the catalog node (setval, nextval, a volatile function of the user's). */
   readonly writes: boolean;
   /** Calls of set_config(): the session follows. */

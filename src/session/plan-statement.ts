@@ -13,6 +13,7 @@ import { clientError } from "../execute/client-error.ts";
 import { describeText } from "./describe-statement.ts";
 import type { Description, PlannedStatement } from "./planned-statement.ts";
 import type { Session } from "./session.ts";
+import { mentionsLastValues, withLastValues, withValuesDrawn } from "./last-values.ts";
 import { withSizes } from "./relation-sizes.ts";
 import { withSessionViews } from "./session-views.ts";
 import { describeFetch } from "./cursors.ts";
@@ -115,8 +116,14 @@ async function planOnce(
 ): Promise<PlannedStatement> {
   const snapshot = await session.loadSnapshot();
   const base = unplanned(session, snapshot, statement);
-  if (classify(statement.tree) === "write")
+  if (classify(statement.tree) === "write") {
+    if (mentionsLastValues(statement)) {
+      await describe(session, statement, parameterTypes);
+      const valued = await withLastValues(session, statement);
+      if (valued !== statement) return ofItsMoment(session, valued, parameterTypes, extended);
+    }
     return { ...base, ...(await planWriting(session, statement, parameterTypes)) };
+  }
   if (classify(statement.tree) !== "read") {
     if (extended && base.tag === "FetchStmt")
       return { ...base, description: describeFetch(session.cursors, statement) };
@@ -128,8 +135,7 @@ async function planOnce(
   if (findAdminCall(statement) !== undefined)
     return { ...base, description: await describe(session, statement, parameterTypes) };
   const own = await withSizes(session, await withSessionViews(session, statement));
-  if (own !== statement)
-    return { ...(await planStatement(session, own, parameterTypes, extended)), ofItsMoment: true };
+  if (own !== statement) return ofItsMoment(session, own, parameterTypes, extended);
   let plan: ReadPlan | CatalogPlan;
   let description: Description | undefined;
   if (extended) description = await describe(session, statement, parameterTypes);
@@ -141,7 +147,22 @@ async function planOnce(
     throw error;
   }
   if (plan.kind === "read") description ??= await describe(session, statement, parameterTypes);
+  if (mentionsLastValues(statement)) {
+    const valued =
+      plan.kind === "read" ? await withLastValues(session, statement) : withValuesDrawn(session, statement);
+    if (valued !== statement) return ofItsMoment(session, valued, parameterTypes, extended);
+  }
   return { ...base, plan, description };
+}
+
+/** Plans a text into which something was put that holds for this execution only. */
+async function ofItsMoment(
+  session: Session,
+  statement: ParsedStatement,
+  parameterTypes: readonly number[],
+  extended: boolean,
+): Promise<PlannedStatement> {
+  return { ...(await planStatement(session, statement, parameterTypes, extended)), ofItsMoment: true };
 }
 
 /** PostgreSQL has the first word: the statement is described before it is planned. */

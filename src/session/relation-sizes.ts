@@ -8,8 +8,8 @@ import { parseStatements } from "../sql/parse.ts";
 import { quoteLiteral } from "../sql/quote.ts";
 import { applySplices } from "../sql/splice.ts";
 import type { ParsedStatement, Splice } from "../sql/statement.ts";
-import { isSymbol, nextToken } from "../sql/tokens.ts";
 import { names, walk } from "../sql/walk.ts";
+import { callRange } from "./call-range.ts";
 import type { Session } from "./session.ts";
 
 const RELATION_FUNCTIONS = [
@@ -88,7 +88,7 @@ function findCalls({ text, tree }: ParsedStatement): Call[] {
     const name = path.at(-1) ?? "";
     if (!FUNCTIONS.includes(name) || (path.length > 1 && path[0] !== "pg_catalog") || inFrom.has(fields))
       return;
-    const range = argumentRange(text, call.location ?? 0);
+    const range = callRange(text, call.location ?? 0);
     if (range === undefined || !asksForAll(name, call)) return;
     const argument = text.toString("utf8", range.start, range.firstEnd);
     calls.push({
@@ -109,26 +109,6 @@ function asksForAll(name: string, { args }: FuncCall): boolean {
   const fork = args?.[1];
   if (name !== "pg_relation_size" || args?.length !== 2 || fork === undefined) return false;
   return "A_Const" in fork && fork.A_Const.sval?.sval === "main";
-}
-
-/** The parentheses behind a function's name: [start, firstEnd) is the first argument, `end` is behind the last parenthesis. */
-function argumentRange(
-  text: Buffer,
-  from: number,
-): { start: number; firstEnd: number; end: number } | undefined {
-  let token = nextToken(text, from);
-  while (token !== undefined && !isSymbol(text, token, "(")) token = nextToken(text, token.end);
-  if (token === undefined) return undefined;
-  const start = token.end;
-  let firstEnd: number | undefined;
-  for (let depth = 1; depth > 0;) {
-    token = nextToken(text, token.end);
-    if (token === undefined) return undefined;
-    if (isSymbol(text, token, "(") || isSymbol(text, token, "[")) depth++;
-    else if (isSymbol(text, token, ")") || isSymbol(text, token, "]")) depth--;
-    if (depth === 0 || (depth === 1 && isSymbol(text, token, ","))) firstEnd ??= token.start;
-  }
-  return { start, firstEnd: firstEnd!, end: token.end };
 }
 
 async function sizesFor(session: Session, name: string): Promise<Sizes> {

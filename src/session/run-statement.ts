@@ -4,6 +4,7 @@ import { runRead } from "../execute/run-read.ts";
 import { runOnCatalog } from "../execute/run-on-catalog.ts";
 import type { Outcome, Run } from "../execute/run.ts";
 import { refusal } from "../errors/refusal.ts";
+import { noteDrawing } from "./last-values.ts";
 import type { PlannedStatement } from "./planned-statement.ts";
 import type { Session } from "./session.ts";
 import { withCatalogState } from "./statements/catalog-state.ts";
@@ -58,6 +59,7 @@ export function runStatement(session: Session, planned: PlannedStatement, run: R
     return run.portal.resume(run.rowsMax);
   }
   session.watch.begin(planned);
+  noteDrawing(session, planned);
   if (planned.plan?.kind === "read" && session.refusedTemporaries.isEmpty)
     return runRead(session.context, planned.plan, run);
   return runWatched(session, planned, run);

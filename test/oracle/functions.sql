@@ -142,6 +142,47 @@ DROP TABLE t_hash;
 REVOKE ALL ON donations FROM t_reader;
 DROP ROLE t_reader;
 
+-- @id functions.last_values | S11: what was drawn for this session, wherever it was drawn | expect 55000 55000
+CREATE TABLE t_hash (k serial PRIMARY KEY, v text);
+CREATE TABLE t_hash2 (k int, p int, n serial);
+SELECT lastval();
+INSERT INTO t_hash (v) VALUES ('a'), ('b');
+SELECT currval('t_hash_k_seq'), lastval();
+INSERT INTO t_hash2 (k, p) VALUES (currval('t_hash_k_seq'), 1) RETURNING k, p, n;
+SELECT currval(pg_get_serial_sequence('t_hash', 'k')) AS k, currval('t_hash2_n_seq'), lastval();
+INSERT INTO t_hash (v) SELECT 'x' FROM generate_series(1, 20);
+SELECT currval('t_hash_k_seq'), lastval();
+SELECT count(*), currval('t_hash_k_seq') FROM t_hash;
+SELECT k FROM t_hash WHERE k = currval('t_hash_k_seq');
+BEGIN;
+INSERT INTO t_hash (v) VALUES ('c');
+INSERT INTO t_hash2 (k, p) SELECT k, currval('t_hash_k_seq') FROM t_hash WHERE k > 20;
+UPDATE t_hash2 SET p = lastval() WHERE p = currval('t_hash_k_seq') RETURNING k, p;
+SELECT currval('t_hash_k_seq'), lastval();
+ROLLBACK;
+SELECT currval('t_hash_k_seq'), lastval();
+SELECT nextval('t_hash_k_seq');
+INSERT INTO t_hash (v) VALUES ('d');
+DELETE FROM t_hash WHERE k = lastval() RETURNING k;
+SELECT currval('t_hash_k_seq'), lastval(), setval('t_hash_k_seq', 100);
+SELECT currval('t_hash_k_seq');
+-- @session 2
+SELECT currval('t_hash_k_seq');
+INSERT INTO t_hash (v) VALUES ('e');
+SELECT currval('t_hash_k_seq'), lastval();
+-- @session 1
+SELECT currval('t_hash_k_seq'), lastval();
+INSERT INTO t_hash2 (k, p) VALUES (1, currval('t_hash_k_seq')) RETURNING p;
+DROP TABLE t_hash, t_hash2;
+
+-- @id functions.last_values_lost | S11: numbers drawn beside tables are known again once more were drawn | may-refuse
+CREATE TABLE t_hash (k serial PRIMARY KEY, v text);
+INSERT INTO t_hash (k, v) SELECT nextval('t_hash_k_seq'), name FROM languages;
+SELECT currval('t_hash_k_seq') = (SELECT max(k) FROM t_hash);
+INSERT INTO t_hash (v) VALUES ('a');
+SELECT currval('t_hash_k_seq') = (SELECT max(k) FROM t_hash), lastval() = currval('t_hash_k_seq');
+DROP TABLE t_hash;
+
 -- @id functions.view_nested | Q1
 CREATE VIEW t_outer AS SELECT lang, count(*) AS n FROM open_loans GROUP BY lang;
 SELECT * FROM t_outer;

@@ -14,6 +14,8 @@ import type { ParsedStatement, Splice } from "../../sql/statement.ts";
 import { preludeDone, type Lease } from "../../transaction/lease.ts";
 import { clientError } from "../client-error.ts";
 import type { ExecutionContext, Run } from "../run.ts";
+import { noteDrawnOn } from "../write/draw-defaults.ts";
+import { noteLost } from "../write/last-values.ts";
 import { binaryIsPortable } from "../ship-table.ts";
 import { clientGone, failedByClient, unexpectedMessage, type CopySource } from "./client-data.ts";
 import { atLine, firstInOrder, inClientLines, type LineError } from "./client-line.ts";
@@ -44,6 +46,8 @@ export class CopyIn {
   private nodes: NodeCopy[] = [];
   private splices: Splice[] = [];
   private catalogLease: Lease | undefined;
+  /** Numbers of sequences are drawn there. */
+  private draws = false;
   /** Undefined where the client's messages pass through. */
   private intake: Intake | undefined;
   private dataError: LineError | undefined;
@@ -99,7 +103,9 @@ export class CopyIn {
       await Promise.all(this.nodes.map((node) => node.done));
       this.throwErrors();
       this.markWriters();
+      if (this.draws) await noteDrawnOn(this.catalogLease!.connection, context, appended);
     } catch (error) {
+      if (this.draws) noteLost(context.transaction);
       await this.abort();
       throw error;
     } finally {
@@ -143,6 +149,7 @@ export class CopyIn {
 
   /** The session's part on the catalog node: where sequences live, and which has the transaction's time. */
   private async catalogConnection(writes: boolean) {
+    this.draws ||= writes;
     this.catalogLease = await this.context.transaction.lease("catalog", writes);
     await preludeDone(this.catalogLease);
     return this.catalogLease.connection;

@@ -1,23 +1,20 @@
 /** Evaluates defaults on the catalog node, once per row: it has the sequences, and the session's time. */
+import type { BackendConnection } from "../../backend/backend-connection.ts";
 import type { Column } from "../../catalog/snapshot.ts";
 import { typeOids } from "../../catalog/type-oids.ts";
 import { defaulted } from "../../plan/write/defaults.ts";
 import { quoteLiteral } from "../../sql/quote.ts";
-import type { SessionTransaction } from "../../transaction/session-transaction.ts";
 import type { ExecutionContext } from "../run.ts";
+import { noteDrawn, noteLost } from "./last-values.ts";
 import { defaultOf } from "./stage.ts";
 import { preludeDone } from "../../transaction/lease.ts";
 
-/** Sessions for which numbers were drawn over a connection that is not theirs: currval() would not know of them. */
-const drewElsewhere = new WeakSet<SessionTransaction>();
-
-/** Has an INSERT drawn numbers that currval() and lastval() of this session cannot tell any more? */
-export function hasLostLastValues(transaction: SessionTransaction): boolean {
-  return (
-    drewElsewhere.has(transaction) &&
-    transaction.connections.pinnedTo("catalog") === undefined &&
-    transaction.participant("catalog") === undefined
-  );
+/** SQL for the sequence whose next number is the column's default; undefined for any other default. */
+export function sequenceOf(column: Column): string | undefined {
+  const literal = /^(?:pg_catalog\.)?nextval\(('(?:[^']|'')*')::(?:pg_catalog\.)?regclass\)$/.exec(
+    defaultOf(column),
+  )?.[1];
+  return literal === undefined ? undefined : `${literal}::pg_catalog.regclass`;
 }
 
 /** SQL literals for each column, by row; they get their type from the column that they are for. */
@@ -45,7 +42,6 @@ export async function drawValues(
   const { transaction } = context;
   const writes = columns.some((column) => defaulted(column, context.snapshot()).kind === "catalog");
   const pinned = transaction.connections.pinnedTo("catalog") !== undefined;
-  if (writes && !pinned) drewElsewhere.add(transaction);
   // The session's own connection, where it has one, so that currval() knows of the numbers.
   const own = transaction.active || pinned;
   const lease = await (own ? transaction.lease("catalog", writes) : transaction.leaseApart("catalog"));
@@ -56,11 +52,45 @@ export async function drawValues(
       .map((column, i) => `(${defaultOf(column)})::${column.typeName} AS v${i}`)
       .join(", ");
     const list = columns.map((column, i) => textSql(column, `v${i}`)).join(", ");
-    return await lease.connection.query(
-      `SELECT ${list} FROM (SELECT ${drawn} FROM pg_catalog.generate_series(1, ${rows}) OFFSET 0) AS d`,
+    const sequences = columns.flatMap((column) => sequenceOf(column) ?? []);
+    const oids = sequences.map((sequence) => `, ${sequence}::pg_catalog.oid`).join("");
+    const values = await lease.connection.query(
+      `SELECT ${list}${oids} FROM (SELECT ${drawn} FROM pg_catalog.generate_series(1, ${rows}) OFFSET 0) AS d`,
     );
+    if (writes) noteLastRow(context, columns, values.at(-1)!);
+    return sequences.length === 0 ? values : values.map((row) => row.slice(0, columns.length));
   } finally {
     lease.release();
+  }
+}
+
+/** Behind the values stand the OIDs of the sequences that they are from. */
+function noteLastRow(
+  context: ExecutionContext,
+  columns: readonly Column[],
+  row: readonly (string | null)[],
+): void {
+  let at = columns.length;
+  columns.forEach((column, i) => {
+    if (sequenceOf(column) !== undefined) noteDrawn(context.transaction, row[at++]!, row[i]!);
+    else if (defaulted(column, context.snapshot()).kind === "catalog") noteLost(context.transaction);
+  });
+}
+
+/** The same for defaults that were evaluated on this connection in some other way. */
+export async function noteDrawnOn(
+  connection: BackendConnection,
+  context: ExecutionContext,
+  columns: readonly Column[],
+): Promise<void> {
+  for (const column of columns) {
+    const sequence = sequenceOf(column);
+    if (sequence !== undefined) {
+      const [row] = await connection.query(
+        `SELECT ${sequence}::pg_catalog.oid, pg_catalog.currval(${sequence})`,
+      );
+      noteDrawn(context.transaction, row![0]!, row![1]!);
+    } else if (defaulted(column, context.snapshot()).kind === "catalog") noteLost(context.transaction);
   }
 }
 

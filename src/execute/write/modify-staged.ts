@@ -19,6 +19,7 @@ import { sendText } from "../send-text.ts";
 import { withTransactionTime } from "../transaction-time.ts";
 import { applyChanges } from "./apply-changes.ts";
 import { drawDefaults } from "./draw-defaults.ts";
+import { noteLost } from "./last-values.ts";
 import { lockReplicas } from "./replica-lock.ts";
 import { cancelled } from "./share.ts";
 import { buildStandIn, rowIdentity, type StandIn } from "./stand-in.ts";
@@ -39,6 +40,7 @@ export async function modifyStaged(context: ExecutionContext, plan: ModifyPlan, 
     },
   });
   try {
+    if (plan.defaults.some(({ kind }) => kind === "catalog")) noteLost(context.transaction);
     const tag = await runThere(context, plan, staged, workplace, run);
     if (context.cancelled) throw cancelled();
     await applyChanges(context, plan, standIn!, workplace.connection);

@@ -13,6 +13,7 @@ import { splicedText } from "../node-text.ts";
 import { Preface, type ExecutionContext, type Run } from "../run.ts";
 import { sendText } from "../send-text.ts";
 import { withTransactionTime } from "../transaction-time.ts";
+import { noteLost } from "./last-values.ts";
 import { NoticesOutput } from "./discarded-output.ts";
 
 export interface Stage {
@@ -37,6 +38,7 @@ export async function openStage(
     build: async (connection) => void (await connection.query(create)),
   });
   try {
+    if (staged.defaults.some(({ kind }) => kind === "catalog")) noteLost(context.transaction);
     const splices = await stageSplices(context, plan, staged, table);
     // The client hears of it no more than its notices.
     const output = new NoticesOutput(context.output);

@@ -74,5 +74,12 @@ function planWritingWithTemporary(statement: ParsedStatement, context: PlanConte
   if (!some) return undefined;
   if (others)
     throw refusal("temporary-object", "It is changed in a WITH beside other tables, views or functions.");
-  return { kind: "catalog", statement, writes: true, settingCalls: [] };
+  return {
+    kind: "catalog",
+    statement,
+    usesSequences: false,
+    readsLastValues: false,
+    writes: true,
+    settingCalls: [],
+  };
 }

@@ -3,7 +3,7 @@
  * session, the last values of sequences, LISTEN. They run over a connection of the session's own.
  */
 import { refusal } from "../../errors/refusal.ts";
-import { hasLostLastValues } from "../../execute/write/draw-defaults.ts";
+import { discardStale, lastValuesOf } from "../../execute/write/last-values.ts";
 import type { Outcome } from "../../execute/run.ts";
 import type { CatalogPlan } from "../../plan/plan.ts";
 import { walk } from "../../sql/walk.ts";
@@ -14,8 +14,6 @@ interface SessionState {
   readonly needsOwnConnection: boolean;
   /** For advisory locks and nothing else. */
   readonly onlyLocks: boolean;
-  /** currval(), lastval(). */
-  readonly readsLastValues: boolean;
   /** NOTIFY by a function: PREPARE TRANSACTION would refuse it, and there is nothing to prepare. */
   readonly notifies: boolean;
 }
@@ -32,9 +30,8 @@ function stateOf(plan: CatalogPlan): SessionState {
 }
 
 function findState(plan: CatalogPlan): SessionState {
-  let needsOwnConnection = false;
-  let onlyLocks = true;
-  let readsLastValues = false;
+  let needsOwnConnection = plan.usesSequences;
+  let onlyLocks = !plan.usesSequences;
   let notifies = false;
   walk(plan.statement.tree, (type, fields) => {
     if (type !== "FuncCall") return;
@@ -43,10 +40,9 @@ function findState(plan: CatalogPlan): SessionState {
     const ownConnection = OWN_CONNECTION.test(name);
     needsOwnConnection ||= ownConnection;
     if (ownConnection && !ADVISORY.test(name)) onlyLocks = false;
-    readsLastValues ||= name === "currval" || name === "lastval";
     notifies ||= name === "pg_notify";
   });
-  return { needsOwnConnection, onlyLocks: needsOwnConnection && onlyLocks, readsLastValues, notifies };
+  return { needsOwnConnection, onlyLocks: needsOwnConnection && onlyLocks, notifies };
 }
 
 const LOCKS_HELD =
@@ -54,11 +50,22 @@ const LOCKS_HELD =
 
 /** To be called before a catalog plan runs; says whether it writes in a way that a commit has to prepare. */
 export async function prepareCatalogState(session: Session, plan: CatalogPlan): Promise<boolean> {
-  const { needsOwnConnection, readsLastValues, notifies } = stateOf(plan);
+  const { needsOwnConnection, notifies } = stateOf(plan);
   const { transaction } = session;
-  if (readsLastValues && hasLostLastValues(transaction)) throw refusal("last-value-of-insert");
-  if (needsOwnConnection) listenOn(session, await transaction.pin("catalog"));
+  if (plan.readsLastValues && drewElsewhere(session)) throw refusal("last-value-of-insert");
+  if (needsOwnConnection) {
+    const own = await transaction.pin("catalog");
+    listenOn(session, own);
+    await discardStale(transaction, own);
+  }
   return plan.writes && !notifies;
+}
+
+/** Are there last values that the session's own connection, which a function would ask, does not know? */
+function drewElsewhere({ transaction }: Session): boolean {
+  const { lost, last } = lastValuesOf(transaction);
+  const own = transaction.connections.pinnedTo("catalog") ?? transaction.participant("catalog");
+  return lost || (last !== undefined && own === undefined);
 }
 
 /** Runs a catalog plan; `run` hears whether it writes. */

@@ -1,6 +1,7 @@
 /** DISCARD ALL and its parts. */
 import { pgError } from "../../errors/pg-error.ts";
 import { complete } from "../../execute/run-on-catalog.ts";
+import { forgetLastValues } from "../../execute/write/last-values.ts";
 import type { Outcome, Run } from "../../execute/run.ts";
 import type { PlannedStatement } from "../planned-statement.ts";
 import type { Session } from "../session.ts";
@@ -39,6 +40,7 @@ export async function runDiscard(session: Session, planned: PlannedStatement, ru
       session.temporaries.noteChange();
     }
   }
+  if (target === "DISCARD_SEQUENCES" || target === "DISCARD_ALL") forgetLastValues(session.transaction);
   if (target === "DISCARD_SEQUENCES")
     await session.transaction.connections.pinnedTo("catalog")?.query("DISCARD SEQUENCES");
   return complete(session.context, run, TAGS[target]!);
