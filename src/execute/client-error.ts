@@ -5,6 +5,9 @@
 import { PgError } from "../errors/pg-error.ts";
 import type { ParsedStatement, Splice } from "../sql/statement.ts";
 
+/** A text of which servers were sent a changed one. */
+type ClientText = Pick<ParsedStatement, "text" | "charactersBefore">;
+
 /** Characters (code points) in bytes [start, end) of UTF-8. */
 function charactersIn(bytes: Buffer, start: number, end: number): number {
   let count = 0;
@@ -14,7 +17,7 @@ function charactersIn(bytes: Buffer, start: number, end: number): number {
 
 /** Translates a 1-based character position in the spliced text into one in the client's query string; undefined when it lies in text that the client did not write. */
 function clientPosition(
-  statement: ParsedStatement,
+  statement: ClientText,
   splices: readonly Splice[],
   position: number,
 ): number | undefined {
@@ -40,7 +43,7 @@ function clientPosition(
 /** "app#3" of a shard's schema, or "known#3" of a copy that PostgreSQL makes of a foreign key for each referenced shard. */
 const OF_A_SHARD = /^(.*)#\d+$/;
 
-export function clientError(error: PgError, statement: ParsedStatement, splices: readonly Splice[]): PgError {
+export function clientError(error: PgError, statement: ClientText, splices: readonly Splice[]): PgError {
   const { fields } = error;
   const schema = fields.schema?.match(OF_A_SHARD)?.[1];
   // What a referenced row's own table reports lies in the schema of the referencing one.

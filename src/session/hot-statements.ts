@@ -1,109 +1,85 @@
 /**
- * The hot path of the simple protocol: reads by key that differ only in the key's literal share one plan, and run on the servers
- * as one prepared statement with that literal as its parameter. Which literal is the key is not guessed: the statement is planned a
- * second time with a parameter in the literal's place, and only if that plan is the point read by this parameter, with the same
- * result columns, is it used. What fails on this way is run again as it was written, so errors are PostgreSQL's own.
+ * The hot path of the simple protocol: statements that differ only in literals share one plan, and run on the servers as one
+ * prepared statement with those literals as its parameters. Which literals may be parameters is not guessed: the statement is
+ * planned a second time with parameters in their places, by PostgreSQL and by our planner, and only if the result has the same
+ * columns is that plan used from then on.
  */
+import { PgError } from "../errors/pg-error.ts";
 import { Preface, type Run } from "../execute/run.ts";
-import type { ReadPlan } from "../plan/plan.ts";
+import { clientError } from "../execute/client-error.ts";
+import { liftableLiterals, rangeOf, type Liftable } from "../plan/liftable-literals.ts";
 import { rowDescription, type Field } from "../protocol/backend-messages.ts";
 import { textBindTail, type BindMessage } from "../protocol/frontend-messages.ts";
-import { liftLiterals, literalText, type LiftedLiteral } from "../sql/lift-literals.ts";
+import { liftLiterals, literalBytes, type LiftedLiteral, type Skeleton } from "../sql/lift-literals.ts";
+import { applySplices } from "../sql/splice.ts";
+import type { Splice } from "../sql/statement.ts";
 import type { DatabaseCatalog } from "./database-catalog.ts";
 import { planQueryString } from "./plan-statement.ts";
 import type { PlannedStatement } from "./planned-statement.ts";
 import type { Session } from "./session.ts";
 
-/** Numbers of up to so many digits are int4 whatever they are. */
-const INT4_DIGITS_SAFE = 9;
 const INT4 = 23;
-const INT8 = 20;
+const UNSPECIFIED = 0;
 const ENTRIES_MAX = 2_000;
+const SHAPES_MAX = 10_000;
+const SIGN = Buffer.from("-");
 
 interface HotStatement {
-  /** Which literal of the text is the key. */
-  readonly index: number;
   readonly planned: PlannedStatement;
-  readonly description: Buffer;
+  readonly description: Buffer | undefined;
 }
 
-/** A hot statement with the key of this execution. */
+/** A hot statement with the literals of this execution. */
 export interface HotRun {
   readonly planned: PlannedStatement;
   readonly run: Run;
+  /** A server's error in terms of the text that the client wrote. */
+  inOriginalTerms(error: PgError): PgError;
 }
 
-/** Entries by circumstances, skeleton and the other literals; which literal is the key, by skeleton. */
+/** Texts of one skeleton: how often they came, and which of their literals are parameters; undefined: not looked at yet. */
+interface Shape {
+  liftable: readonly Liftable[] | undefined;
+}
+
 export class HotStatements {
+  /** By circumstances, skeleton and the literals that are not parameters. */
   private readonly entries = new Map<string, HotStatement>();
-  private readonly keyIndex = new Map<string, number>();
+  private readonly shapes = new Map<string, Shape>();
 
   find(circumstancesKey: string, text: Buffer): HotRun | undefined {
-    if (this.keyIndex.size === 0) return undefined;
+    if (this.entries.size === 0) return undefined;
     const skeleton = liftLiterals(text);
-    if (skeleton === undefined) return undefined;
-    const index = this.keyIndex.get(skeleton.key);
-    if (index === undefined) return undefined;
-    const literal = skeleton.literals[index]!;
-    if (!isSafe(literal)) return undefined;
-    const hot = this.entries.get(entryKey(circumstancesKey, skeleton.key, text, skeleton.literals, index));
-    if (hot === undefined) return undefined;
-    const value = Buffer.from(literalText(text, literal));
-    const bind: BindMessage = {
-      portal: "",
-      statement: "",
-      tail: textBindTail([value]),
-      parameterFormats: [],
-      values: [value],
-      resultFormats: [],
-    };
-    const { planned, description } = hot;
-    const run: Run = {
-      bind,
-      parameterTypes: planned.description!.parameterTypes,
-      fields: planned.description!.fields,
-      describe: true,
-      preface: new Preface(description),
-      rowsMax: 0,
-      portal: undefined,
-    };
-    return { planned, run };
+    const liftable = skeleton && this.shapes.get(skeleton.key)?.liftable;
+    if (liftable === undefined) return undefined;
+    const hot = this.entries.get(entryKey(circumstancesKey, skeleton!, text, liftable));
+    return hot && hotRun(hot, text, skeleton!.literals, liftable);
   }
 
-  /** After a statement was planned as it is written: shares its plan from now on if it is a read by one literal key. */
+  /** Before a statement runs as it is written: from the second of its skeleton on, those that follow share a plan. */
   async learn(session: Session, text: Buffer, written: PlannedStatement): Promise<void> {
-    const { plan } = written;
-    if (plan?.kind !== "read" || !plan.cost.pointRead) return;
-    const key = literalKey(plan);
-    const skeleton = key === undefined ? undefined : liftLiterals(text);
-    if (key === undefined || skeleton === undefined) return;
-    const index = onlyLiteral(text, skeleton.literals, key.text);
-    if (index === undefined || !isSafe(skeleton.literals[index]!)) return;
-    const literal = skeleton.literals[index]!;
-    if (literal.kind === "number" && key.typeOid !== INT4 && key.typeOid !== INT8) return;
-    const parameterised = Buffer.concat([
-      text.subarray(0, literal.start),
-      Buffer.from("$1"),
-      text.subarray(literal.end),
-    ]);
-    let planned: PlannedStatement | undefined;
-    try {
-      planned = (await planQueryString(session, parameterised, [key.typeOid], true))[0];
-    } catch {
+    if (!isWorthIt(written)) return;
+    const skeleton = liftLiterals(text);
+    if (skeleton === undefined || skeleton.literals.length === 0) return;
+    const shape = this.shapes.get(skeleton.key);
+    if (shape === undefined) {
+      if (this.shapes.size >= SHAPES_MAX) this.shapes.clear();
+      this.shapes.set(skeleton.key, { liftable: undefined });
       return;
     }
-    if (planned === undefined || !isSameByParameter(written, planned)) return;
-    if (this.entries.size >= ENTRIES_MAX) {
-      this.entries.clear();
-      this.keyIndex.clear();
-    }
+    shape.liftable ??= liftableLiterals(written.statement.tree, text, skeleton.literals);
+    if (shape.liftable.length === 0) return;
     const circumstancesKey = session.hotCircumstances();
-    this.keyIndex.set(skeleton.key, index);
-    this.entries.set(entryKey(circumstancesKey, skeleton.key, text, skeleton.literals, index), {
-      index,
-      planned,
-      description: rowDescription(planned.description!.fields!, []),
-    });
+    const key = entryKey(circumstancesKey, skeleton, text, shape.liftable);
+    const splices = parameterSplices(text, skeleton.literals, shape.liftable);
+    const planned = await planWithParameters(session, applySplices(text, splices), shape.liftable, written);
+    if (planned === undefined) {
+      shape.liftable = [];
+      return;
+    }
+    if (this.entries.size >= ENTRIES_MAX) this.entries.clear();
+    const fields = planned.description?.fields;
+    this.entries.set(key, { planned, description: fields && rowDescription(fields, []) });
   }
 }
 
@@ -119,55 +95,108 @@ export function hotStatements(catalog: DatabaseCatalog): HotStatements | undefin
   return known.statements;
 }
 
-function isSafe(literal: LiftedLiteral): boolean {
-  return literal.kind === "string" || literal.end - literal.start <= INT4_DIGITS_SAFE;
+/** Statements that run where their rows lie; what others cost does not lie in their planning. */
+function isWorthIt({ plan, statement, ofItsMoment }: PlannedStatement): boolean {
+  if (ofItsMoment === true || statement.offset !== 0) return false;
+  if (plan?.kind === "read") return plan.direct;
+  return plan?.kind === "write" && plan.command !== "WITH" && plan.command !== "MERGE";
+}
+
+async function planWithParameters(
+  session: Session,
+  text: Buffer,
+  liftable: readonly Liftable[],
+  written: PlannedStatement,
+): Promise<PlannedStatement | undefined> {
+  const types = liftable.map(({ kind }) => (kind === "integer" ? INT4 : UNSPECIFIED));
+  try {
+    const [planned] = await planQueryString(session, text, types, true);
+    return planned !== undefined && isWorthIt(planned) && isSame(written, planned) ? planned : undefined;
+  } catch (error) {
+    if (error instanceof PgError) return undefined;
+    throw error;
+  }
+}
+
+/** Blanks around: what stands beside a literal may be a letter. */
+function parameterSplices(
+  text: Buffer,
+  literals: readonly LiftedLiteral[],
+  liftable: readonly Liftable[],
+): Splice[] {
+  return liftable.map((literal, i) => ({ ...rangeOf(literal, text, literals), text: ` $${i + 1} ` }));
 }
 
 function entryKey(
   circumstancesKey: string,
-  skeleton: string,
+  skeleton: Skeleton,
   text: Buffer,
-  literals: readonly LiftedLiteral[],
-  index: number,
+  liftable: readonly Liftable[],
 ): string {
-  let key = `${circumstancesKey}\0${skeleton}`;
-  if (literals.length === 1) return key;
-  literals.forEach((literal, i) => {
-    if (i !== index) key += `\0${text.toString("latin1", literal.start, literal.end)}`;
+  let key = `${circumstancesKey}\0${skeleton.key}`;
+  if (liftable.length === skeleton.literals.length) return key;
+  let next = 0;
+  skeleton.literals.forEach((literal, i) => {
+    if (liftable[next]?.index === i) next++;
+    else key += `\0${text.toString("latin1", literal.start, literal.end)}`;
   });
   return key;
 }
 
-/** The literal by which the plan's only table is restricted to one key of one column. */
-function literalKey(plan: ReadPlan): { text: string; typeOid: number } | undefined {
-  const [use] = plan.uses;
-  if (plan.uses.length !== 1 || use?.filter.kind !== "points" || use.filter.tuples.length !== 1)
-    return undefined;
-  const [tuple] = use.filter.tuples;
-  const [value] = tuple!;
-  if (tuple!.length !== 1 || value?.from !== "literal" || value.text === null) return undefined;
-  const { distribution } = use.relation;
-  if (distribution?.kind !== "hash") return undefined;
-  const column = use.relation.columns.find(({ name }) => name === distribution.columns[0])!;
-  return { text: value.text, typeOid: column.typeOid };
+function hotRun(
+  { planned, description }: HotStatement,
+  text: Buffer,
+  literals: readonly LiftedLiteral[],
+  liftable: readonly Liftable[],
+): HotRun {
+  const values = liftable.map(({ index, negative }) => {
+    const value = literalBytes(text, literals[index]!);
+    return negative ? Buffer.concat([SIGN, value]) : value;
+  });
+  const bind: BindMessage = {
+    portal: "",
+    statement: "",
+    tail: textBindTail(values),
+    parameterFormats: [],
+    values,
+    resultFormats: [],
+  };
+  const run: Run = {
+    bind,
+    parameterTypes: planned.description!.parameterTypes,
+    fields: planned.description!.fields,
+    describe: true,
+    preface: new Preface(description),
+    rowsMax: 0,
+    portal: undefined,
+  };
+  return { planned, run, inOriginalTerms: (error) => inOriginalTerms(error, text, literals, liftable) };
 }
 
-/** Index of the one literal with this value; undefined when there are several, or none. */
-function onlyLiteral(text: Buffer, literals: readonly LiftedLiteral[], value: string): number | undefined {
-  const found = literals.flatMap((literal, i) => (literalText(text, literal) === value ? [i] : []));
-  return found.length === 1 ? found[0] : undefined;
+/** What PostgreSQL says of a value that Bind did not take; of a literal it says where it stands. */
+const OF_A_PARAMETER = /^unnamed portal parameter \$(\d+)(?: = .*)?$/s;
+
+function inOriginalTerms(
+  error: PgError,
+  text: Buffer,
+  literals: readonly LiftedLiteral[],
+  liftable: readonly Liftable[],
+): PgError {
+  const { where, ...fields } = error.fields;
+  const parameter = OF_A_PARAMETER.exec(where ?? "")?.[1];
+  if (parameter !== undefined) {
+    const at = rangeOf(liftable[Number(parameter) - 1]!, text, literals).start;
+    return new PgError({ ...fields, position: [...text.toString("utf8", 0, at)].length + 1 });
+  }
+  return clientError(error, { text, charactersBefore: 0 }, parameterSplices(text, literals, liftable));
 }
 
-function isSameByParameter(written: PlannedStatement, planned: PlannedStatement): boolean {
-  const { plan } = planned;
-  if (plan?.kind !== "read" || !plan.cost.pointRead || plan.uses.length !== 1) return false;
-  const { filter } = plan.uses[0]!;
-  if (filter.kind !== "points" || filter.tuples.length !== 1) return false;
-  const [value] = filter.tuples[0]!;
-  if (value?.from !== "parameter" || value.number !== 1) return false;
+function isSame(written: PlannedStatement, planned: PlannedStatement): boolean {
+  if (written.plan?.kind !== planned.plan?.kind) return false;
   const before = written.description?.fields;
   const after = planned.description?.fields;
-  return before !== undefined && after !== undefined && sameFields(before, after);
+  if (before === undefined || after === undefined) return before === after;
+  return sameFields(before, after);
 }
 
 function sameFields(a: readonly Field[], b: readonly Field[]): boolean {

@@ -230,14 +230,14 @@ export class Session {
       const zero = buffer.indexOf(0, start);
       if (zero !== end - 1) throw pgError("08P01", "invalid message format");
       const text = escapedText(this, buffer.subarray(start, end - 1));
-      if (this.transaction.kind === "none" && (await this.runHot(text))) return this.ready();
+      if (await this.runHot(text)) return this.ready();
       const planned = await planQueryString(this, text, [], false);
       if (planned.length === 0) this.output.push(emptyQueryResponse);
       else if (planned.length === 1) {
         const fresh = planned[0]!;
-        await this.runSimple(fresh);
-        if (this.transaction.kind === "none" && !this.temporaries.active)
+        if (this.mayBeHot() && !this.transaction.asksItsOwn)
           await hotStatements(this.catalog)?.learn(this, text, fresh);
+        await this.runSimple(fresh);
       } else await this.runSeveral(planned);
     } catch (error) {
       await this.fail(error);
@@ -247,19 +247,29 @@ export class Session {
 
   /** True: the statement was one of the hot ones and is answered. */
   private async runHot(text: Buffer): Promise<boolean> {
-    if (this.temporaries.active || !this.refusedTemporaries.isEmpty) return false;
+    if (!this.mayBeHot() || !this.refusedTemporaries.isEmpty) return false;
     const hot = hotStatements(this.catalog)?.find(this.hotCircumstances(), text);
     if (hot === undefined) return false;
+    this.requireUtf8(text);
     this.currentSnapshot = hot.planned.snapshot;
     this.snapshotVersion = hot.planned.version;
     try {
       await runStatement(this, hot.planned, hot.run);
       return true;
     } catch (error) {
-      // Read-only, and nothing was sent: as it is written it gets PostgreSQL's own error, at its own place.
-      if (error instanceof PgError && !this.context.cancelled && !hot.run.preface.isEmpty) return false;
-      throw error;
+      if (!(error instanceof PgError)) throw error;
+      // A read of which nothing was sent: as it is written it gets PostgreSQL's own error, at its own place.
+      const again =
+        hot.planned.plan?.kind === "read" && this.transaction.kind === "none" && !hot.run.preface.isEmpty;
+      if (again && !this.context.cancelled) return false;
+      throw hot.inOriginalTerms(error);
     }
+  }
+
+  /** Plans are shared where they are everybody's: not with definitions of this transaction's own, nor with temporary objects. */
+  private mayBeHot(): boolean {
+    const { transaction } = this;
+    return !transaction.failed && !transaction.changedCatalog && !this.temporaries.active;
   }
 
   /** What of the session gives a text its meaning, without asking a server. */

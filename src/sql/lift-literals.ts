@@ -8,15 +8,18 @@
 export interface LiftedLiteral {
   readonly start: number;
   readonly end: number;
-  readonly kind: "number" | "string";
+  /** An integer has so few digits that it is int4, whatever they are; a number is any other. */
+  readonly kind: "integer" | "number" | "string";
 }
 
 export interface Skeleton {
-  /** The text with each literal replaced by a NUL and n or s: texts with equal keys differ only in literals of the same kind. */
+  /** The text with each literal replaced by a NUL and i, n or s: texts with equal keys differ only in literals of the same kind. */
   readonly key: string;
   readonly literals: readonly LiftedLiteral[];
 }
 
+/** Numbers of up to so many digits are int4 whatever they are. */
+const INT4_DIGITS_SAFE = 9;
 /** More literals than this are not worth a prepared statement. */
 const literalCountMax = 64;
 
@@ -82,9 +85,10 @@ export function liftLiterals(text: Buffer): Skeleton | undefined {
         const start = i;
         i = endOfNumber(text, i);
         if (i < 0 || literals.length === literalCountMax) return undefined;
-        key += text.toString("latin1", copied, start) + "\0n";
+        const kind = i - start <= INT4_DIGITS_SAFE && !hasFraction(text, start, i) ? "integer" : "number";
+        key += text.toString("latin1", copied, start) + (kind === "integer" ? "\0i" : "\0n");
         copied = i;
-        literals.push({ start, end: i, kind: "number" });
+        literals.push({ start, end: i, kind });
         break;
       }
       case Class.Dot:
@@ -150,6 +154,11 @@ function endOfNumber(text: Buffer, start: number): number {
     : i;
 }
 
+function hasFraction(text: Buffer, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (text[i] === 46) return true;
+  return false;
+}
+
 /** Behind the closing quote; -1 for an unclosed one, a backslash inside, or a literal that may go on behind a line break or a comment. */
 function endOfString(text: Buffer, start: number): number {
   let i = start + 1;
@@ -173,9 +182,10 @@ function endOfString(text: Buffer, start: number): number {
   return comment || (lineBreak && text[j] === 39) ? -1 : end;
 }
 
-/** The value of a lifted literal as text: digits as written, a string without its quotes. */
-export function literalText(text: Buffer, literal: LiftedLiteral): string {
-  if (literal.kind === "number") return text.toString("latin1", literal.start, literal.end);
-  const inner = text.toString("utf8", literal.start + 1, literal.end - 1);
-  return inner.includes("''") ? inner.replaceAll("''", "'") : inner;
+/** The value of a lifted literal: digits as written, a string without its quotes. */
+export function literalBytes(text: Buffer, literal: LiftedLiteral): Buffer {
+  if (literal.kind !== "string") return text.subarray(literal.start, literal.end);
+  const inner = text.subarray(literal.start + 1, literal.end - 1);
+  // Byte for byte: what is not UTF-8 is for the server to refuse.
+  return inner.includes("''") ? Buffer.from(inner.toString("latin1").replaceAll("''", "'"), "latin1") : inner;
 }

@@ -137,14 +137,17 @@ export class SessionTransaction {
     return connections.lend(connection);
   }
 
+  /** What it asks the catalog node is asked within the transaction: an error there would end it. */
+  get asksItsOwn(): boolean {
+    return this.participants.has("catalog") || this.connections.temporary;
+  }
+
   /**
    * A connection to the catalog node on which something is asked or checked but nothing is changed: the transaction's own if
    * there is one (another would wait for locks that this transaction holds, and would not see its definitions).
    */
   leaseToAsk(): Lease | Promise<Lease> {
-    return this.participants.has("catalog") || this.connections.temporary
-      ? this.lease("catalog", false)
-      : this.leaseApart("catalog");
+    return this.asksItsOwn ? this.lease("catalog", false) : this.leaseApart("catalog");
   }
 
   /** From now on the session works on `node` over one connection of its own, which keeps what statements leave there. */
