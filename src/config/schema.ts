@@ -140,6 +140,13 @@ export const configSchema = z.strictObject({
     .min(1)
     .default(2000)
     .describe("More clients than this are refused with SQLSTATE 53300."),
+  lift_literals: z
+    .enum(["auto", "always", "never"])
+    .default("auto")
+    .describe(
+      "Statements of the simple protocol that differ only in literals share one plan and run as one prepared statement: from the " +
+        "second of a shape on (`auto`), from the first (`always`), or not at all (`never`).",
+    ),
   authentication: z
     .array(authenticationRule)
     .default([

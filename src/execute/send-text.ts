@@ -9,6 +9,7 @@ import { preparedKey, type NodeText } from "./node-text.ts";
 import { forgetPrepared, preparedRequest } from "./prepared-request.ts";
 import { StalePlan } from "./stale-plan.ts";
 import { WatchedReceiver } from "./watched-receiver.ts";
+import { runForText } from "./run-for-text.ts";
 import { whileRunning, type ExecutionContext, type Run } from "./run.ts";
 
 /** The bytes that run a text once, with the run's parameters and without keeping anything. */
@@ -39,7 +40,8 @@ export async function sendText(
   const binary = hasBinaryOids(run, result) ? await binaryValues(context, lease, run, result) : undefined;
   const answer = new Answer(connection, scope.output, scope, binary?.row);
   const key = preparedKey(text, context.transaction.settings);
-  const { bind } = run;
+  // A text that is kept is the whole statement; another may be a part of it.
+  const { bind, parameterTypes } = key === undefined ? runForText(run, text.sql) : run;
   const rowsMax = portal === "" ? 0 : run.rowsMax;
   connection.send(
     bind === undefined
@@ -48,7 +50,7 @@ export async function sendText(
           connection,
           key,
           text.sql,
-          run.parameterTypes,
+          parameterTypes,
           binary?.tail ?? bind.tail,
           portal,
           rowsMax,

@@ -61,6 +61,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     catalogs: new DatabaseCatalogs(pools, topology.internalRole),
     commitLog,
     computeNodes: topology.servers.filter((server) => server.kind === "compute").map((server) => server.name),
+    liftLiterals: config.lift_literals,
     defaultShards: config.shards,
     gateSecrets: await openGates(topology),
   };

@@ -15,6 +15,8 @@ export interface SessionHost {
   readonly computeNodes: readonly string[];
   /** By server: what passes the gate (catalog/install-gate.ts). */
   readonly gateSecrets: ReadonlyMap<string, string>;
+  /** When statements of the simple protocol get parameters for their literals (configuration key of this name). */
+  readonly liftLiterals: "auto" | "always" | "never";
   /** Shards of a hash table that does not say SHARDS. */
   readonly defaultShards: number;
 }

@@ -37,7 +37,7 @@ export interface HotRun {
   inOriginalTerms(error: PgError): PgError;
 }
 
-/** Texts of one skeleton: how often they came, and which of their literals are parameters; undefined: not looked at yet. */
+/** Texts of one skeleton: which of their literals are parameters; undefined: one came, and was not looked at. */
 interface Shape {
   liftable: readonly Liftable[] | undefined;
 }
@@ -56,30 +56,34 @@ export class HotStatements {
     return hot && hotRun(hot, text, skeleton!.literals, liftable);
   }
 
-  /** Before a statement runs as it is written: from the second of its skeleton on, those that follow share a plan. */
-  async learn(session: Session, text: Buffer, written: PlannedStatement): Promise<void> {
-    if (!isWorthIt(written)) return;
+  /**
+   * Before a statement runs as it is written: those of its skeleton that follow share a plan, true from the second on, or from the
+   * first if it is wanted at once.
+   */
+  async learn(session: Session, text: Buffer, written: PlannedStatement, atOnce: boolean): Promise<boolean> {
+    if (!isWorthIt(written)) return false;
     const skeleton = liftLiterals(text);
-    if (skeleton === undefined || skeleton.literals.length === 0) return;
-    const shape = this.shapes.get(skeleton.key);
+    if (skeleton === undefined || skeleton.literals.length === 0) return false;
+    let shape = this.shapes.get(skeleton.key);
     if (shape === undefined) {
       if (this.shapes.size >= SHAPES_MAX) this.shapes.clear();
-      this.shapes.set(skeleton.key, { liftable: undefined });
-      return;
+      this.shapes.set(skeleton.key, (shape = { liftable: undefined }));
+      if (!atOnce) return false;
     }
     shape.liftable ??= liftableLiterals(written.statement.tree, text, skeleton.literals);
-    if (shape.liftable.length === 0) return;
+    if (shape.liftable.length === 0) return false;
     const circumstancesKey = session.hotCircumstances();
     const key = entryKey(circumstancesKey, skeleton, text, shape.liftable);
     const splices = parameterSplices(text, skeleton.literals, shape.liftable);
     const planned = await planWithParameters(session, applySplices(text, splices), shape.liftable, written);
     if (planned === undefined) {
       shape.liftable = [];
-      return;
+      return false;
     }
     if (this.entries.size >= ENTRIES_MAX) this.entries.clear();
     const fields = planned.description?.fields;
     this.entries.set(key, { planned, description: fields && rowDescription(fields, []) });
+    return true;
   }
 }
 

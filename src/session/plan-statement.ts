@@ -77,7 +77,7 @@ export async function planQueryString(
   const planned = await planStatement(session, statements[0]!, parameterTypes, extended);
   // A statement that shows something of this session is another one by now.
   const asWritten = planned.statement === statements[0];
-  if (cacheable && asWritten && planned.plan !== undefined)
+  if (cacheable && asWritten && (planned.plan !== undefined || planned.tag === "TransactionStmt"))
     session.catalog.keepPlans(planned.snapshot, key, [planned]);
   return [planned];
 }

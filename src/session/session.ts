@@ -235,8 +235,7 @@ export class Session {
       if (planned.length === 0) this.output.push(emptyQueryResponse);
       else if (planned.length === 1) {
         const fresh = planned[0]!;
-        if (this.mayBeHot() && !this.transaction.asksItsOwn)
-          await hotStatements(this.catalog)?.learn(this, text, fresh);
+        if (await this.learn(text, fresh)) return this.ready();
         await this.runSimple(fresh);
       } else await this.runSeveral(planned);
     } catch (error) {
@@ -266,10 +265,23 @@ export class Session {
     }
   }
 
+  /** Prepares the plan that statements like this one will share; true: this one has run by it. */
+  private async learn(text: Buffer, written: PlannedStatement): Promise<boolean> {
+    if (!this.mayBeHot() || this.transaction.asksItsOwn) return false;
+    const always = this.host.liftLiterals === "always";
+    const learned = await hotStatements(this.catalog)?.learn(this, text, written, always);
+    return learned === true && always && this.runHot(text);
+  }
+
   /** Plans are shared where they are everybody's: not with definitions of this transaction's own, nor with temporary objects. */
   private mayBeHot(): boolean {
-    const { transaction } = this;
-    return !transaction.failed && !transaction.changedCatalog && !this.temporaries.active;
+    const { transaction, host } = this;
+    return (
+      host.liftLiterals !== "never" &&
+      !transaction.failed &&
+      !transaction.changedCatalog &&
+      !this.temporaries.active
+    );
   }
 
   /** What of the session gives a text its meaning, without asking a server. */

@@ -37,7 +37,8 @@ let servers: TestServers;
 const sides = new Map<Layout, Sides>();
 
 beforeAll(async () => {
-  servers = await startTestServers();
+  // In the simple protocol every statement that can gets parameters for its literals; in the extended one they stay.
+  servers = await startTestServers({ set: { lift_literals: "always" } });
   for (const layout of ["mixed", "scattered"] as const) {
     const { plain, subject } = await servers.database(`oracle_${layout}`);
     const loaded = servers.cluster ? layout : "none";

@@ -41,7 +41,10 @@ export async function openSides(options: SideOptions): Promise<Sides> {
   const layout = layoutOf(options.reversed ? "none" : options.layout);
   if (options.plain === undefined || options.subject === undefined) {
     const { startTestServers } = await import("./test-servers.ts");
-    const servers = await startTestServers({ pgBin: options["pg-bin"] });
+    const servers = await startTestServers({
+      pgBin: options["pg-bin"],
+      set: { lift_literals: "always" },
+    });
     return connectSides(servers.plain, servers.subject, { ...options, load: true }, layout, () =>
       servers.stop(),
     );

@@ -16,7 +16,7 @@ import type { ExecutionContext, Run } from "../run.ts";
 import { withTransactionTime } from "../transaction-time.ts";
 import { drawValues } from "./draw-defaults.ts";
 import { exactLiteral } from "./exact-literal.ts";
-import { runAtOnce, runForText, runOnCopies, type Share } from "./share.ts";
+import { runAtOnce, runOnCopies, type Share } from "./share.ts";
 import type { Stage } from "./stage.ts";
 
 type Row = readonly (string | null)[];
@@ -54,10 +54,9 @@ export async function insertPlaced(
     run.preface.sendTo(context.output);
     return 0;
   }
-  const used = runForText(run, shares[0]!.text.sql);
   return target.distribution!.kind === "replicated"
-    ? runOnCopies(context, shares, used)
-    : runAtOnce(context, shares, used);
+    ? runOnCopies(context, shares, run)
+    : runAtOnce(context, shares, run);
 }
 
 async function clausesText(context: ExecutionContext, plan: InsertPlan): Promise<string> {

@@ -16,7 +16,7 @@ import { atTransactionTime } from "../transaction-time.ts";
 import { drawDefaults } from "./draw-defaults.ts";
 import { lockReplicas } from "./replica-lock.ts";
 import { onOneNode, type Opener, type WriteOutcome } from "./write-outcome.ts";
-import { runAtOnce, runForText, runOnCopies } from "./share.ts";
+import { runAtOnce, runOnCopies } from "./share.ts";
 
 /** The rows of one node. */
 interface Group {
@@ -62,7 +62,7 @@ export async function insertRows(
   const times = plan.reads.transactionTimes;
   if (groups?.length === 1 && !opener.opened) {
     const text = await atTransactionTime(context, times, textOf(plan, values, groups[0]!, drawn), false);
-    return onOneNode(context, groups[0]!.node, text, runForText(run, text.sql), opener);
+    return onOneNode(context, groups[0]!.node, text, run, opener);
   }
   opener.open(run);
   let rows: number;
@@ -73,7 +73,7 @@ export async function insertRows(
     const shares = nodesOf(distribution, snapshot.dataNodes)
       .toSorted()
       .map((node) => ({ node, text }));
-    rows = await runOnCopies(context, shares, runForText(run, text.sql));
+    rows = await runOnCopies(context, shares, run);
   } else {
     const shares = await Promise.all(
       groups.map(async (group) => ({

@@ -1,7 +1,6 @@
 /** One node's share of a statement that writes: sent once, never again, whatever happens (row T12 of the failure modes). */
 import type { BackendConnection } from "../../backend/backend-connection.ts";
 import { pgError, type PgError } from "../../errors/pg-error.ts";
-import { tokenize, tokenText } from "../../sql/tokens.ts";
 import { preludeDone, type Lease } from "../../transaction/lease.ts";
 import { AnswerScope } from "../answer.ts";
 import { atOnce } from "../at-once.ts";
@@ -113,25 +112,3 @@ export function copiesDiffer(): PgError {
     },
   );
 }
-
-/**
- * A run for a text that may not use all of the statement's parameters: a server cannot infer the type of one that it does not
- * find. User types have other OIDs there, so for those a type is declared that takes any value.
- */
-export function runForText(run: Run, sql: Buffer): Run {
-  if (run.bind === undefined || !run.parameterTypes.some((oid) => oid >= FIRST_USER_OID)) return run;
-  const used = new Set<number>();
-  for (const token of tokenize(sql))
-    if (token.kind === "parameter") used.add(Number(tokenText(sql, token).slice(1)));
-  const { parameterFormats } = run.bind;
-  const isBinary = (i: number): boolean =>
-    (parameterFormats.length === 1 ? parameterFormats[0] : parameterFormats[i]) === 1;
-  const parameterTypes = run.parameterTypes.map((oid, i) =>
-    oid < FIRST_USER_OID || used.has(i + 1) ? oid : isBinary(i) ? BYTEA : TEXT,
-  );
-  return { ...run, parameterTypes };
-}
-
-const FIRST_USER_OID = 16384;
-const BYTEA = 17;
-const TEXT = 25;

@@ -14,7 +14,7 @@ import { requireSameDefinitions, StalePlan } from "../../execute/stale-plan.ts";
 import { runOnCatalog } from "../../execute/run-on-catalog.ts";
 import { runRead } from "../../execute/run-read.ts";
 import { CapturedOutput, TaglessOutput } from "../../execute/write/captured-output.ts";
-import { runForText } from "../../execute/write/share.ts";
+import { runForText } from "../../execute/run-for-text.ts";
 import { runWrite } from "../../execute/write/run-write.ts";
 import { withTransactionTime } from "../../execute/transaction-time.ts";
 import type { CatalogPlan, ReadPlan } from "../../plan/plan.ts";
@@ -231,6 +231,5 @@ async function runEarlyMain(
   if (plan?.kind !== "read") throw refusal("writing-with-many-nodes");
   if (plan.general instanceof PgError) throw plan.general;
   const splices = await withTransactionTime(context, plan.general.splices, plan.transactionTimes);
-  const own = runForText(run, plan.statement.text);
-  return (await runOnWorkplace(context, workplace, splicedText(plan.statement, splices), own)).tag;
+  return (await runOnWorkplace(context, workplace, splicedText(plan.statement, splices), run)).tag;
 }
