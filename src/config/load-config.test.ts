@@ -58,6 +58,11 @@ describe("precedence", () => {
     expect(config.server).toMatchObject({ fsync: false, shared_buffers: "1GB", max_connections: 300 });
   });
 
+  test("a setting of an extension has a dot in its name", () => {
+    const { config } = load({ flags: { "server.settings.pg_stat_statements.max": "200" } });
+    expect(config.server.settings).toMatchObject({ "pg_stat_statements.max": "200" });
+  });
+
   test("a path in the file is relative to the file, and a list may stand in the environment", () => {
     const { config } = load({
       yaml: "pg_bin: bin\n",

@@ -39,8 +39,14 @@ function isTree(value: unknown): value is Tree {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** The keys on the way. What stands below a map is one name, dots and all: server.settings.pg_stat_statements.max. */
+function partsOf(path: string): string[] {
+  const map = configKeys.find((key) => key.type === "map" && path.startsWith(`${key.path}.`))?.path;
+  return map === undefined ? path.split(".") : [...map.split("."), path.slice(map.length + 1)];
+}
+
 function setPath(tree: Tree, path: string, value: unknown): void {
-  const parts = path.split(".");
+  const parts = partsOf(path);
   const last = parts.pop()!;
   let at = tree;
   for (const part of parts) {

@@ -45,8 +45,14 @@ async function parseQueryString(session: Session, text: Buffer): Promise<readonl
   try {
     return parseStatements(query);
   } catch (error) {
-    // PostgreSQL words its own syntax errors: the text is prepared, never run, on the catalog node.
-    if (error instanceof PgError && error.code === "42601" && error.fields.hint === undefined)
+    // PostgreSQL words its own syntax errors: the text is prepared, never run, on the catalog node. That node's log then has the
+    // text, so what may hold a password (row X2) is left to the parser's words.
+    if (
+      error instanceof PgError &&
+      error.code === "42601" &&
+      error.fields.hint === undefined &&
+      !/password/i.test(query)
+    )
       await describeText(session.transaction, text, []);
     throw error;
   }

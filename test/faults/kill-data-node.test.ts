@@ -24,6 +24,8 @@ beforeAll(async () => {
     at,
     "CREATE TABLE stock (id int PRIMARY KEY, body text) DISTRIBUTE BY HASH (id)",
     "CREATE TABLE pairs (id int PRIMARY KEY, writer int, number int) DISTRIBUTE BY HASH (id)",
+    // Without a key: a write that were done twice would be there twice.
+    "CREATE TABLE tokens (id int, token text) DISTRIBUTE BY HASH (id)",
   );
   await copyLines(
     at,
@@ -47,7 +49,7 @@ const tally = (): Tally => ({ succeeded: 0, succeededLater: 0, sqlstates: new Ma
 const retryable = (sqlstate: string): boolean => sqlstate.startsWith("08") || sqlstate.startsWith("57");
 
 test.skipIf(PLAIN)(
-  "a data node is killed under load",
+  "T1, T11, T12: a data node is killed under load",
   async () => {
     const rowsOf = async (name: string): Promise<number[]> =>
       (await queryServer(cluster.server(name), "SELECT id FROM stock")).map(({ id }) => Number(id));
@@ -55,14 +57,16 @@ test.skipIf(PLAIN)(
     expect(here.length + there.length).toBe(2000);
 
     const load = { running: true, killed: false };
-    const [onSurvivor, onVictim, transactions] = [tally(), tally(), tally()];
+    const [onSurvivor, onVictim, transactions, singles] = [tally(), tally(), tally(), tally()];
     const acknowledged: [number, number][] = [];
+    const tokens = new Map<string, string | undefined>();
     const work = [
       ...Array.from({ length: READERS }, (_, index) => readLoop(here, index, onSurvivor, load)),
       ...Array.from({ length: READERS }, (_, index) => readLoop(there, index, onVictim, load)),
       ...Array.from({ length: WRITERS }, (_, writer) =>
         pairLoop(writer, here, there, transactions, acknowledged, load),
       ),
+      ...Array.from({ length: WRITERS }, (_, writer) => tokenLoop(writer, there, singles, tokens, load)),
     ];
     await sleep(1000);
     const pid = cluster.state().servers.find(({ name }) => name === "dn2")?.pid ?? 0;
@@ -83,6 +87,14 @@ test.skipIf(PLAIN)(
     expect(onVictim.succeededLater).toBeGreaterThan(laterBefore);
 
     const client = await Client.connect(cluster.client());
+    const { rows: written } = await client.ask("SELECT token, count(*) FROM tokens GROUP BY token");
+    const counts = new Map(written.map(([token, count]) => [token!, Number(count)]));
+    expect([...counts].filter(([, count]) => count !== 1)).toEqual([]);
+    const wrong = [...tokens].filter(([token, outcome]) => outcome === "acknowledged" && !counts.has(token));
+    expect(wrong).toEqual([]);
+    expect([...singles.sqlstates.keys()].filter((sqlstate) => !retryable(sqlstate))).toEqual([]);
+    // The kill did hit writes, so that there was something to do twice.
+    expect(singles.sqlstates.size).toBeGreaterThan(0);
     const { rows } = await client.ask("SELECT writer, number, count(*) FROM pairs GROUP BY writer, number");
     await client.close();
     const halves = rows.filter(([, , count]) => count !== "2");
@@ -103,6 +115,27 @@ async function readLoop(ids: readonly number[], start: number, counts: Tally, lo
     client = await attempt(client, counts, load, async (at) => {
       const { rows, error } = await at.ask(`SELECT body FROM stock WHERE id = ${id}`);
       if (!error) expect(rows).toEqual([[`body ${id}`]]);
+      return error?.sqlstate;
+    });
+  }
+  await client?.close();
+}
+
+/** A row that only its token tells from others, on the node that is killed. */
+async function tokenLoop(
+  writer: number,
+  ids: readonly number[],
+  counts: Tally,
+  tokens: Map<string, string | undefined>,
+  load: Load,
+): Promise<void> {
+  let client: Client | undefined;
+  for (let number = 0; load.running; number++) {
+    const token = `${writer}/${number}`;
+    client = await attempt(client, counts, load, async (at) => {
+      const id = ids[number % ids.length] ?? 0;
+      const { error } = await at.ask(`INSERT INTO tokens VALUES (${id}, '${token}')`);
+      tokens.set(token, error ? error.sqlstate : "acknowledged");
       return error?.sqlstate;
     });
   }

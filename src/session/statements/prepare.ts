@@ -14,6 +14,7 @@ import type { PlannedStatement } from "../planned-statement.ts";
 import type { Session } from "../session.ts";
 import { clientError } from "../../execute/client-error.ts";
 import { prepareParts } from "../../sql/prepare-parts.ts";
+import { isSymbol, nextToken } from "../../sql/tokens.ts";
 
 export async function runPrepare(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {
   const statement = (
@@ -131,8 +132,11 @@ export async function evaluateArguments(
     await lease.connection.query(
       `PREPARE ${helper} (${typeNames.map((row) => row[0]).join(", ")}) AS SELECT ${list}`,
     );
-    const open = statement.text.indexOf("(");
-    const call = `EXECUTE ${helper} ${statement.text.subarray(open).toString()}`;
+    // Not the first byte that is one: the name, or a comment, may hold it too.
+    let open = nextToken(statement.text, 0);
+    while (open !== undefined && !isSymbol(statement.text, open, "("))
+      open = nextToken(statement.text, open.end);
+    const call = `EXECUTE ${helper} ${statement.text.subarray(open?.start).toString()}`;
     const [row] = await lease.connection.query(call);
     await lease.connection.query(`DEALLOCATE ${helper}`);
     return row!;
