@@ -7,11 +7,12 @@ import { runPointRead } from "./point-read.ts";
 import { runGeneral } from "./general.ts";
 import { firstDataNode, locate, locksThere } from "./locate.ts";
 import type { ExecutionContext, Outcome, Run } from "./run.ts";
-import { atTransactionTime } from "./transaction-time.ts";
+import { atTransactionTime, refuseHiddenTimes } from "./transaction-time.ts";
 
 let turn = 0;
 
 export async function runRead(context: ExecutionContext, plan: ReadPlan, run: Run): Promise<Outcome> {
+  refuseHiddenTimes(context, plan);
   if (!plan.direct) return runGeneralOrRefuse(context, plan, run);
   const { nodes, shard } = locate(plan.uses, run, context.snapshot());
   if (nodes === "any" || nodes.size === 1) {

@@ -71,6 +71,7 @@ class Builder {
       natural: false,
       locking: false,
       timeLiterals: false,
+      nowLiterals: false,
     };
   }
 
@@ -296,6 +297,7 @@ class Builder {
         }
         case "A_Const": {
           const text = (fields["sval"] as { sval?: string } | undefined)?.sval;
+          if (text?.trim().toLowerCase() === "now") tree.nowLiterals = true;
           if (text !== undefined && text.length < 60 && /\b(?:now|today|tomorrow|yesterday)\b/i.test(text))
             tree.timeLiterals = true;
           return false;

@@ -12,6 +12,7 @@ import {
   sequenceFunctions,
   textQueryFunctions,
   writingFunctions,
+  transactionTimeFunctions,
 } from "./built-in-functions.ts";
 import { isKnownOperator } from "./known-operators.ts";
 import { settingCallInBody, type SettingCall } from "./setting-calls.ts";
@@ -29,6 +30,8 @@ export interface OpenedBody {
   readonly usesSequences: boolean;
   readonly settingCalls: readonly SettingCall[];
   readonly connectionFunction: string | undefined;
+  /** now(), current_date …: the start of the transaction that it runs in. */
+  readonly asksTime: boolean;
   /** Names followed by a parenthesis. */
   readonly calls: readonly (readonly string[])[];
   readonly userOperator: boolean;
@@ -45,6 +48,14 @@ const writingWords = new Set([
   "drop",
   "grant",
   "revoke",
+]);
+/** Keywords, wherever they stand. */
+const timeWords = new Set([
+  "current_date",
+  "current_time",
+  "current_timestamp",
+  "localtime",
+  "localtimestamp",
 ]);
 /** Commands only where a statement can begin; elsewhere they are names. */
 const commandWords = new Set([
@@ -93,6 +104,7 @@ export function openBody(text: string, context: CallContext): OpenedBody {
     writesCatalogs: false,
     usesSequences: false,
     connectionFunction: undefined as string | undefined,
+    asksTime: false,
     userOperator: false,
   };
   const calls: string[][] = [];
@@ -106,6 +118,7 @@ export function openBody(text: string, context: CallContext): OpenedBody {
     const word = written[i]!;
     if (token.kind === "word") {
       if (word === "execute") found.dynamic = true;
+      if (timeWords.has(word)) found.asksTime = true;
       if (writingWords.has(word)) found.writes = true;
       if (commandWords.has(word) && (i === 0 || beforeStatement.has(written[i - 1]!))) found.writes = true;
     }
@@ -150,6 +163,7 @@ type Findings = {
 
 function noteBuiltIn(name: string, schema: string | undefined, found: Findings): void {
   if (schema !== undefined && schema !== "pg_catalog") return;
+  if (transactionTimeFunctions.has(name)) found.asksTime = true;
   if (textQueryFunctions.has(name) || isShellStatistics(name)) found.dynamic = true;
   if (sequenceFunctions.has(name)) found.usesSequences = true;
   const ofSession = name === "currval" || name === "lastval";

@@ -33,6 +33,8 @@ export interface OpenedFunctions {
   readonly settingCalls: readonly SettingCall[];
   /** Name of a function of the connection (pg_backend_pid …) that some called function calls. */
   readonly connectionFunction: string | undefined;
+  /** Some called function asks for the time of its transaction. */
+  readonly asksTime: boolean;
 }
 
 /** Throws a refusal for what must not run at all. */
@@ -84,6 +86,7 @@ class Opener {
   private usesSequences = false;
   private readonly settingCalls: SettingCall[] = [];
   private connectionFunction: string | undefined;
+  private asksTime = false;
 
   constructor(context: CallContext) {
     this.context = context;
@@ -109,6 +112,7 @@ class Opener {
       usesSequences,
       settingCalls,
       connectionFunction,
+      asksTime: this.asksTime,
     };
   }
 
@@ -169,6 +173,7 @@ class Opener {
     this.usesSequences ||= body.usesSequences;
     this.settingCalls.push(...body.settingCalls);
     this.connectionFunction ??= body.connectionFunction;
+    this.asksTime ||= body.asksTime;
     for (const call of body.calls) {
       if (call[0] === "pg_temp") throw refusal("function-not-opened", name);
       for (const inner of routinesNamed(call, { ...this.context, searchPath })) this.open(inner);

@@ -88,11 +88,12 @@ function plan(statement: ParsedStatement, context: PlanContext): ReadPlan | Cata
     shardNames: direct && functions.reads.size === 0 ? shardNames(tree) : undefined,
     directSplices: directSplices(tree, context.snapshot) ?? [],
     gather:
-      direct && functions.reads.size === 0 && systemColumns === undefined
+      direct && functions.reads.size === 0 && systemColumns === undefined && !functions.asksTime
         ? planGather(tree, context)
         : undefined,
     general,
     transactionTimes: transactionTimes(tree),
+    hiddenTimes: functions.asksTime || tree.nowLiterals,
     locks: lockKind(locks),
     readByFunctions: [...functions.reads],
     writes: false,

@@ -41,6 +41,8 @@ export interface ReadPlan {
   readonly general: GeneralPlan | PgError;
   /** Calls of now(), current_timestamp, current_date …: replaced by the transaction's one time when more than one node has a part in the transaction. */
   readonly transactionTimes: readonly TransactionTime[];
+  /** A function that it calls, or a string 'now', asks for the transaction's time, where no literal can be put. */
+  readonly hiddenTimes: boolean;
   /** It locks rows; of replicated tables they are locked on the first data node, where all who lock or change them meet. */
   readonly locks: "no" | "rows" | "replicated rows";
   /** Tables that called functions read. */

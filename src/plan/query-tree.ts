@@ -139,6 +139,8 @@ export interface QueryTree {
   readonly locking: boolean;
   /** 'now', 'today' … stand somewhere as strings: as dates they are read as other moments on other nodes. */
   readonly timeLiterals: boolean;
+  /** The string 'now': read as a time, it is the transaction's. */
+  readonly nowLiterals: boolean;
 }
 
 /** Does this level group, or reduce all its rows to one (ungrouped aggregates are asked for elsewhere)? */

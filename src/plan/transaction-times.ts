@@ -18,17 +18,17 @@ const types: Readonly<Record<string, string>> = {
   SVFOP_LOCALTIMESTAMP_N: "timestamp",
 };
 
-/** Those in the statement's own text; a view's are evaluated where its definition runs. */
-export function transactionTimes(tree: QueryTree): TransactionTime[] {
+/** Those in the statement's own text, or in that of a view which it names. */
+export function transactionTimes(tree: QueryTree, within: Unit = tree.unit): TransactionTime[] {
   const result: TransactionTime[] = [];
   for (const { node, unit } of tree.timeFunctions) {
     const type = types[node.op ?? ""];
-    if (type === undefined || unit !== tree.unit) continue;
+    if (type === undefined || unit !== within) continue;
     result.push({ ...keywordRange(unit, node), template: template(type, node) });
   }
   for (const { node, unit } of tree.functionCalls) {
     const path = names(node.funcname) ?? [];
-    if (unit !== tree.unit || !isTransactionTime(path)) continue;
+    if (unit !== within || !isTransactionTime(path)) continue;
     const start = node.location ?? 0;
     let end = start;
     // now ( ), pg_catalog . now ( )

@@ -3,6 +3,7 @@ import type { Relation } from "../catalog/snapshot.ts";
 import { quoteIdentifier } from "../sql/quote.ts";
 import { applySplices } from "../sql/splice.ts";
 import type { Splice } from "../sql/statement.ts";
+import { transactionTimes } from "./transaction-times.ts";
 import type { QueryItem, QueryTree, Unit } from "./query-tree.ts";
 import { fieldsOf, namePlace, removeStar, replaceName, unqualifyColumn } from "./table-names.ts";
 
@@ -17,11 +18,10 @@ export function viewSplices(
     if (inner.view === undefined || inner.view.within !== unit) continue;
     const { item } = inner.view;
     const place = namePlace(unit, item.block, item.view!.rangeVar);
-    const definition = applySplices(inner.text, splicesOf(inner)).toString("utf8");
-    // The line break ends a comment that the definition might end in.
-    const written = `(${definition}\n)`;
+    const { written, atTime } = definitionOf(tree, inner, splicesOf(inner));
     const alias = item.view!.rangeVar.alias === undefined ? item.alias : undefined;
-    splices.push(...replaceName(place, written, undefined, false), ...removeStar(unit, place));
+    const [name, ...rest] = replaceName(place, written, undefined, false);
+    splices.push(atTime === undefined ? name! : { ...name!, atTime }, ...rest, ...removeStar(unit, place));
     if (alias !== undefined) {
       // As a table, a view is called by its name; its columns are named anew in case the definition names them otherwise.
       splices.push({
@@ -33,6 +33,24 @@ export function viewSplices(
     }
   }
   return splices;
+}
+
+/** A view's definition as a subquery, and the same with places for the transaction's time if it asks for it. */
+function definitionOf(
+  tree: QueryTree,
+  unit: Unit,
+  splices: readonly Splice[],
+): { written: string; atTime: string | undefined } {
+  // The line break ends a comment that the definition might end in.
+  const subquery = (all: readonly Splice[]): string => `(${applySplices(unit.text, all).toString("utf8")}\n)`;
+  const times = transactionTimes(tree, unit).map(({ start, end, template }) => ({
+    start,
+    end,
+    text: template.replaceAll("@", "\0"),
+  }));
+  const asks = times.length > 0 || splices.some((splice) => splice.atTime !== undefined);
+  const timed = splices.map((splice) => ({ ...splice, text: splice.atTime ?? splice.text }));
+  return { written: subquery(splices), atTime: asks ? subquery([...timed, ...times]) : undefined };
 }
 
 function columnList(item: QueryItem): string | undefined {

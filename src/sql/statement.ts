@@ -41,4 +41,6 @@ export interface Splice {
   readonly start: number;
   readonly end: number;
   readonly text: string;
+  /** The text for where the transaction's time has to be written: NUL, which no statement can hold, stands for its literal. */
+  readonly atTime?: string;
 }

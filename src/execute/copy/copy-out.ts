@@ -17,10 +17,10 @@ import { checkPrivileges } from "../check-privileges.ts";
 import { clientError } from "../client-error.ts";
 import { closeWorkplace, openWorkplace } from "../general.ts";
 import { firstDataNode, locate, locksThere } from "../locate.ts";
-import { textForShard } from "../node-text.ts";
+import { splicedText, textForShard } from "../node-text.ts";
 import { whileRunning, type ExecutionContext, type Outcome, type Run } from "../run.ts";
 import { binaryIsPortable } from "../ship-table.ts";
-import { atTransactionTime } from "../transaction-time.ts";
+import { atTransactionTime, refuseHiddenTimes } from "../transaction-time.ts";
 import { WatchedReceiver } from "../watched-receiver.ts";
 import { CopyOutAnswer, CopyOutScope } from "./copy-answer.ts";
 import { readCopyFormat } from "./copy-format.ts";
@@ -132,6 +132,7 @@ export async function copyQueryOut(
   offset: number,
   run: Run,
 ): Promise<Outcome> {
+  refuseHiddenTimes(context, plan);
   const moved = (splices: readonly Splice[]): Splice[] =>
     splices.map(({ start, end, text }) => ({ start: start + offset, end: end + offset, text }));
   const { nodes, shard } = locate(plan.uses, run, context.snapshot());
@@ -153,9 +154,11 @@ export async function copyQueryOut(
   }
   if (plan.general instanceof PgError) throw plan.general;
   await checkPrivileges(context, plan, run);
+  const whole = splicedText(plan.statement, plan.general.splices);
+  const text = await atTransactionTime(context, plan.transactionTimes, whole, false);
   const workplace = await openWorkplace(context, plan.general, run);
   try {
-    return await copyOut(context, [workplace], statement, moved(plan.general.splices), run);
+    return await copyOut(context, [workplace], statement, moved(text.splices), run);
   } finally {
     await closeWorkplace(workplace);
   }

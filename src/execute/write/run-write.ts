@@ -7,7 +7,7 @@ import type { InsertPlan, ModifyPlan, WritePlan, WritingWithPlan } from "../../p
 import { locate, type Location } from "../locate.ts";
 import { textForShard } from "../node-text.ts";
 import type { ExecutionContext, Run } from "../run.ts";
-import { atTransactionTime } from "../transaction-time.ts";
+import { atTransactionTime, refuseHiddenTimes } from "../transaction-time.ts";
 import { insertRows } from "./insert-rows.ts";
 import { insertStaged } from "./insert-staged.ts";
 import { lockReplicas } from "./replica-lock.ts";
@@ -16,6 +16,8 @@ import { runInTurn, runOnCopies } from "./share.ts";
 import { onOneNode, Opener, type WriteOutcome } from "./write-outcome.ts";
 
 export async function runWrite(context: ExecutionContext, plan: WritePlan, run: Run): Promise<WriteOutcome> {
+  const reads = plan.command === "WITH" ? plan.alone?.reads : plan.reads;
+  if (reads !== undefined) refuseHiddenTimes(context, reads);
   const opener = new Opener(context);
   // It may wait behind a definition and then find another table than it was planned for: what it does there must be undone.
   if (context.definitions.areChanging() && run.rowsMax === 0) opener.open(run);

@@ -86,7 +86,10 @@ export function planModify(statement: ParsedStatement, context: PlanContext): Mo
     inserts: modified.inserts.length > 0,
     defaults,
     sameOnReplicas:
-      reads.others.length === 0 && modified.command !== "MERGE" && isDeterministic(statement, reads, context),
+      reads.others.length === 0 &&
+      !reads.plan.hiddenTimes &&
+      modified.command !== "MERGE" &&
+      isDeterministic(statement, reads, context),
     staged: stagedModify(relation, reads, defaults),
   };
 }

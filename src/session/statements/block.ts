@@ -1,5 +1,6 @@
 /** DO and CALL: PostgreSQL runs the body, on the catalog node or over tables that were brought to a workplace (plan/plan-block.ts). */
 import type { CallStmt, DoStmt } from "@pgsql/types";
+import { refuseHiddenTimes } from "../../execute/transaction-time.ts";
 import { requireReadable } from "../../execute/check-privileges.ts";
 import { closeWorkplace, openWorkplace, runOnWorkplace } from "../../execute/general.ts";
 import { textAsWritten } from "../../execute/node-text.ts";
@@ -45,6 +46,7 @@ async function runBlock(
       runOnCatalog(context, statement, writes, run),
     );
   }
+  refuseHiddenTimes(context, { hiddenTimes: functions.asksTime });
   const asked = await transaction.leaseToAsk();
   try {
     await requireReadable(asked.connection, [...functions.reads]);

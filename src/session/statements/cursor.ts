@@ -6,12 +6,12 @@ import { checkPrivileges } from "../../execute/check-privileges.ts";
 import { clientError } from "../../execute/client-error.ts";
 import { closeWorkplace, openWorkplace } from "../../execute/general.ts";
 import { firstDataNode, locate, locksThere } from "../../execute/locate.ts";
-import { textAsWritten, textForShard } from "../../execute/node-text.ts";
+import { splicedText, textAsWritten, textForShard } from "../../execute/node-text.ts";
 import { complete } from "../../execute/run-on-catalog.ts";
 import { Preface, type Outcome, type Run } from "../../execute/run.ts";
 import { sendText } from "../../execute/send-text.ts";
 import { requireSameDefinitions } from "../../execute/stale-plan.ts";
-import { atTransactionTime } from "../../execute/transaction-time.ts";
+import { atTransactionTime, refuseHiddenTimes } from "../../execute/transaction-time.ts";
 import { classify } from "../../plan/classify.ts";
 import type { CatalogPlan, ReadPlan } from "../../plan/plan.ts";
 import { rowDescription } from "../../protocol/backend-messages.ts";
@@ -125,6 +125,7 @@ async function openPlace(
     throw pgError("0A000", "DECLARE CURSOR WITH HOLD ... FOR UPDATE is not supported", {
       detail: "Holdable cursors must be READ ONLY.",
     });
+  refuseHiddenTimes(context, plan);
   const { dataNodes } = context.snapshot();
   if (plan.direct && !holdable) {
     const { nodes, shard } = locate(plan.uses, run, context.snapshot());
@@ -147,11 +148,10 @@ async function openPlace(
   }
   if (plan.general instanceof PgError) throw plan.general;
   await checkPrivileges(context, plan, run);
-  return {
-    lease: await openWorkplace(context, plan.general, run),
-    own: true,
-    splices: moved(plan.general.splices),
-  };
+  const whole = splicedText(plan.statement, plan.general.splices);
+  const text = await atTransactionTime(context, plan.transactionTimes, whole, false);
+  const lease = await openWorkplace(context, plan.general, run);
+  return { lease, own: true, splices: moved(text.splices) };
 }
 
 /** The transaction's own connection to a node. */
