@@ -142,16 +142,24 @@ describe("colocation", () => {
   });
 });
 
-test("single tables spread over the nodes, or lie where they are told", async () => {
+test("single tables lie beside those of their schema, schemas spread over the nodes, or they lie where they are told", async () => {
   const single = (node?: string): DistributionSpec => ({ kind: "single", node });
-  const nodes = [];
-  for (const table of ["a", "b", "c", "d"])
-    nodes.push(nodesOf(await create(table, "k int", single()), [])[0]);
-  expect(nodes).toEqual(["dn1", "dn2", "dn10", "dn1"]);
+  expect(await create("a", "k int", single())).toEqual({ kind: "single", node: "dn1" });
+  expect(await create("b", "k int", single())).toEqual({ kind: "single", node: "dn1" });
   expect(await create("e", "k int", single("dn10"))).toEqual({ kind: "single", node: "dn10" });
+  expect(await create("c", "k int", single())).toEqual({ kind: "single", node: "dn1" });
   expect(await create("f", "k int", single(), "e")).toEqual({ kind: "single", node: "dn10" });
   await expect(create("g", "k int", single("dn7"))).rejects.toMatchObject({ code: "22023" });
   await expect(create("g", "k int", single("dn1"), "e")).rejects.toMatchObject({ code: "42P16" });
+  await query("DROP SCHEMA IF EXISTS other CASCADE; CREATE SCHEMA other; CREATE TABLE other.a (k int)");
+  const oid = Number((await query("SELECT 'other.a'::regclass::oid"))[0]![0]);
+  await query("BEGIN");
+  await recordDistribution(query, oid, single(), undefined);
+  await query("COMMIT");
+  const lies = await query(`SELECT node FROM pleiad.distributed_table WHERE relation = ${oid}`);
+  expect(lies).toEqual([["dn2"]]);
+  await query("DROP SCHEMA other CASCADE");
+  await forgetDropped(query);
 });
 
 test("keys that cannot be are refused with a reason", async () => {

@@ -39,7 +39,7 @@ export async function recordDistribution(
   // Two tables created at once must find each other's group, and count each other as a single table.
   await query("LOCK TABLE pleiad.colocation IN SHARE ROW EXCLUSIVE MODE");
   if (spec.kind === "single") {
-    const node = await nodeOfSingle(query, spec.node, colocateWith);
+    const node = await nodeOfSingle(query, relation, spec.node, colocateWith);
     await insert(query, relation, spec.kind, [], undefined, node);
     return;
   }
@@ -82,9 +82,10 @@ function checkShards(spec: ShardedSpec): number {
   return names.size;
 }
 
-/** The named node, or that of the table to lie with, or the data node with the fewest single tables. */
+/** The named node, or that of the table to lie with, or where the single tables of its schema lie. */
 async function nodeOfSingle(
   query: Query,
+  relation: number,
   named: string | undefined,
   colocateWith: ColocateWith,
 ): Promise<string> {
@@ -93,7 +94,8 @@ async function nodeOfSingle(
     throw pgError("22023", `data node "${named}" does not exist`, {
       hint: `The data nodes are ${nodes.join(", ")}.`,
     });
-  if (typeof colocateWith !== "number") return named ?? leastUsed(query);
+  if (typeof colocateWith !== "number")
+    return named ?? (await nodeOfSchema(query, relation)) ?? leastUsed(query);
   const [row] = await query(
     `SELECT node FROM pleiad.distributed_table WHERE relation = ${colocateWith} AND kind = 'single'`,
   );
@@ -132,6 +134,21 @@ async function insert(
   );
 }
 
+/**
+ * Tables of one schema are joined, and refer to each other, often by a foreign key that is only added when all of them are there
+ * (as migrations of Django or Rails do): so they lie together unless the user says otherwise.
+ */
+async function nodeOfSchema(query: Query, relation: number): Promise<string | undefined> {
+  const [row] = await query(
+    `SELECT d.node FROM pg_catalog.pg_class own JOIN pg_catalog.pg_class c USING (relnamespace)
+     JOIN pleiad.distributed_table d ON d.relation = c.oid
+     WHERE own.oid = ${relation} AND c.oid <> own.oid AND d.kind = 'single'
+     GROUP BY d.node ORDER BY count(*) DESC, length(d.node), d.node LIMIT 1`,
+  );
+  return row?.[0] ?? undefined;
+}
+
+/** The data node with the fewest single tables. */
 async function leastUsed(query: Query): Promise<string> {
   const [row] = await query(
     `SELECT n.name FROM pleiad.node n LEFT JOIN pleiad.distributed_table d ON d.kind = 'single' AND d.node = n.name
