@@ -236,7 +236,7 @@ test("cancels that come at any moment never hit the statements of others on the 
   running = false;
   expect((await Promise.all(bystanders)).flat()).toEqual([]);
   // Some hit what they were meant for, so the others could have.
-  expect([...own].toSorted()).toEqual(["57014", undefined]);
+  expect(own).toEqual(new Set(["57014", undefined]));
   await Promise.all([hasty, ...others].map((client) => client.close()));
   expect(await leftBehind(servers)).toEqual([]);
 });
