@@ -13,7 +13,7 @@ export function currentPlan(
 ): PlannedStatement | undefined | Promise<PlannedStatement | undefined> {
   const known = prepared.planned;
   if (known?.plan === undefined) return known;
-  const snapshot = session.loadSnapshot();
+  const snapshot = session.view.loadSnapshot();
   if (holds(session, prepared, known, snapshot)) return known;
   return planAgain(session, prepared, known, snapshot);
 }

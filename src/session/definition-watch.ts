@@ -47,7 +47,7 @@ export class DefinitionWatch implements Definitions {
     const { session } = this;
     await session.catalog.settled();
     const { version } = session.catalog;
-    const now = await session.permanentSnapshot();
+    const now = await session.view.permanentSnapshot();
     const before = this.plannedWith!;
     const changed = this.concerned.some((relation) => isAnother(relation, before, now));
     if (!changed) this.version = version;

@@ -150,8 +150,8 @@ async function sequencesOfTarget(session: Session, { tree }: ParsedStatement): P
   });
   if (!asked && type !== "InsertStmt" && type !== "MergeStmt") return [];
   const given = asked ? [] : (cols ?? []).map((node) => ("ResTarget" in node ? node.ResTarget.name : ""));
-  const path = await session.searchPath();
-  const table = findRelation(session.snapshot(), path, relation.schemaname, relation.relname ?? "");
+  const path = await session.view.searchPath();
+  const table = findRelation(session.view.snapshot(), path, relation.schemaname, relation.relname ?? "");
   return (table?.columns ?? []).flatMap((column) => {
     const sequence = given.includes(column.name) ? undefined : sequenceOf(column);
     return sequence === undefined ? [] : [`${sequence}::pg_catalog.oid`];

@@ -26,7 +26,7 @@ const CACHED_TEXT_BYTES_MAX = 32 * 1024;
 
 /** Everything of the session that a plan depends on, besides the text. */
 async function circumstances(session: Session, parameterTypes: readonly number[]): Promise<string> {
-  const searchPath = await session.searchPath();
+  const searchPath = await session.view.searchPath();
   const { settings } = session.transaction;
   return [
     searchPath.join(","),
@@ -79,7 +79,7 @@ export async function planQueryString(
   if (extended && statements.length > 1)
     throw pgError("42601", "cannot insert multiple commands into a prepared statement");
   if (statements.length !== 1)
-    return statements.map((statement) => unplanned(session, session.snapshot(), statement));
+    return statements.map((statement) => unplanned(session, session.view.snapshot(), statement));
   const planned = await planStatement(session, statements[0]!, parameterTypes, extended);
   // A statement that shows something of this session is another one by now.
   const asWritten = planned.statement === statements[0];
@@ -95,7 +95,7 @@ function unplanned(session: Session, snapshot: Snapshot, statement: ParsedStatem
     description: undefined,
     plan: undefined,
     snapshot,
-    version: session.snapshotVersion,
+    version: session.view.version,
   };
 }
 
@@ -120,7 +120,7 @@ async function planOnce(
   parameterTypes: readonly number[],
   extended: boolean,
 ): Promise<PlannedStatement> {
-  const snapshot = await session.loadSnapshot();
+  const snapshot = await session.view.loadSnapshot();
   const base = unplanned(session, snapshot, statement);
   if (classify(statement.tree) === "write") {
     if (mentionsLastValues(statement)) {
@@ -146,7 +146,7 @@ async function planOnce(
   let description: Description | undefined;
   if (extended) description = await describe(session, statement, parameterTypes);
   try {
-    plan = planRead(statement, await session.planContext(description?.parameterTypes ?? []));
+    plan = planRead(statement, await session.view.planContext(description?.parameterTypes ?? []));
   } catch (error) {
     // What PostgreSQL itself says against the statement comes first.
     if (description === undefined) await describe(session, statement, parameterTypes);
@@ -179,7 +179,7 @@ async function planWriting(
 ): Promise<Pick<PlannedStatement, "plan" | "description">> {
   const description = await describe(session, statement, parameterTypes);
   if (callsSetConfig(statement.tree)) throw refusal("set-config-beside-tables");
-  const context = await session.planContext(description.parameterTypes);
+  const context = await session.view.planContext(description.parameterTypes);
   const temporary = session.temporaries.active ? planTemporaryWrite(statement, context) : undefined;
   if (temporary !== undefined) return { plan: temporary, description };
   const source = sourceToDescribe(statement);

@@ -112,7 +112,7 @@ function asksForAll(name: string, { args }: FuncCall): boolean {
 }
 
 async function sizesFor(session: Session, name: string): Promise<Sizes> {
-  const { dataNodes } = await session.loadSnapshot();
+  const { dataNodes } = await session.view.loadSnapshot();
   const relation = (RELATION_FUNCTIONS as readonly string[]).indexOf(name);
   if (relation < 0)
     return byNameAndOid(session, name === "pg_database_size" ? DATABASES : TABLESPACES, dataNodes);

@@ -16,7 +16,7 @@ import { followingSettings } from "./set-config.ts";
 
 export async function runDo(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {
   const { DoStmt } = planned.statement.tree as { DoStmt: DoStmt };
-  return runBlock(session, planned, planDo(DoStmt, await session.planContext([])), run);
+  return runBlock(session, planned, planDo(DoStmt, await session.view.planContext([])), run);
 }
 
 /** A procedure with output parameters returns a row. */
@@ -24,7 +24,7 @@ export async function runCall(session: Session, planned: PlannedStatement, run: 
   const { CallStmt } = planned.statement.tree as { CallStmt: CallStmt };
   const description =
     planned.description ?? (await describeText(session.transaction, planned.statement.text, []));
-  const plan = planCall(CallStmt, await session.planContext(description.parameterTypes));
+  const plan = planCall(CallStmt, await session.view.planContext(description.parameterTypes));
   if (run.bind !== undefined || description.fields === undefined)
     return runBlock(session, planned, plan, run);
   const preface = new Preface(rowDescription(description.fields, []));

@@ -27,9 +27,9 @@ export async function runCopy(session: Session, planned: PlannedStatement, run: 
   const copy = (planned.statement.tree as { CopyStmt: CopyStatement }).CopyStmt;
   if (copy.filename !== undefined || copy.is_program === true) return refuseFile(session, planned);
   if (copy.query !== undefined) return copyQuery(session, planned, run);
-  const snapshot = await session.loadSnapshot();
+  const snapshot = await session.view.loadSnapshot();
   const { schemaname, relname } = copy.relation!;
-  const relation = findRelation(snapshot, await session.searchPath(), schemaname, relname!);
+  const relation = findRelation(snapshot, await session.view.searchPath(), schemaname, relname!);
   if (relation !== undefined) session.watch.concern([relation]);
   const columns = relation === undefined ? undefined : namedColumns(relation, copy);
   if (copy.is_from !== true) {
@@ -142,7 +142,7 @@ async function copyQuery(session: Session, planned: PlannedStatement, run: Run):
   if (plan?.kind === "catalog") refuseSettingCalls(plan.settingCalls);
   if (plan?.kind === "catalog") return copyOutOnCatalog(session.context, statement, plan.writes, run);
   if (readCopyFormat(copy.options).format === "binary") {
-    const { userTypes } = session.snapshot();
+    const { userTypes } = session.view.snapshot();
     for (const field of description?.fields ?? []) {
       const type = userTypes.get(field.typeOid);
       if (type !== undefined && type.kind !== "enum" && type.kind !== "base")

@@ -24,7 +24,7 @@ export async function runDefinition(session: Session, planned: PlannedStatement,
   const alone = standsAlone(planned.statement) && !transaction.active;
   const implicit = !alone && !transaction.active;
   if (implicit) transaction.begin("implicit", "BEGIN");
-  await session.loadSnapshot();
+  await session.view.loadSnapshot();
   const ddl = new DdlStatement(contextOf(session), planned.statement, implicit);
   const call = findAdminCall(planned.statement);
   let tag = "SELECT 1";
@@ -50,9 +50,9 @@ export function contextOf(session: Session): DdlContext {
     defaultShards: host.defaultShards,
     gateSecrets: host.gateSecrets,
     queryOver: catalogQuery,
-    searchPath: () => session.searchPath(),
-    catalogChanged: () => session.catalogChanged(),
-    loadSnapshot: async () => session.loadSnapshot(),
+    searchPath: () => session.view.searchPath(),
+    catalogChanged: () => session.view.changed(),
+    loadSnapshot: async () => session.view.loadSnapshot(),
     invalidate: () => session.catalog.invalidate(),
     leaveDatabase: (database) => {
       host.pools.closeIdle(database);

@@ -40,7 +40,7 @@ interface Shown {
 }
 
 async function explainInsert(explaining: Explaining, plan: InsertPlan): Promise<Shown> {
-  const nodes = nodesOf(plan.target.distribution!, explaining.session.snapshot().dataNodes);
+  const nodes = nodesOf(plan.target.distribution!, explaining.session.view.snapshot().dataNodes);
   const into: ExplainStep = {
     title: `Insert into ${plan.target.schema}.${plan.target.name}`,
     properties: [["Nodes", nodes]],

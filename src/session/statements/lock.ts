@@ -35,8 +35,8 @@ export async function runLock(session: Session, planned: PlannedStatement, run: 
   const lock = (planned.statement.tree as { LockStmt: LockStmt }).LockStmt;
   const { transaction } = session;
   if (!transaction.active) throw pgError("25P01", "LOCK TABLE can only be used in transaction blocks");
-  const snapshot = await session.loadSnapshot();
-  const path = await session.searchPath();
+  const snapshot = await session.view.loadSnapshot();
+  const path = await session.view.searchPath();
   const relations: Relation[] = [];
   for (const { RangeVar: name } of lock.relations) {
     const relation = findRelation(snapshot, path, name.schemaname, name.relname!);

@@ -29,7 +29,7 @@ export async function columnsOfPart(
       `SELECT pg_catalog.format_type(t.oid, v.m), t.typtype, t.typcollation <> 0 FROM (VALUES ${list}) AS v (n, o, m) JOIN pg_catalog.pg_type AS t ON t.oid = v.o::pg_catalog.oid ORDER BY v.n`,
     );
     if (types.length !== fields.length) throw refusal("writing-with-many-nodes");
-    const relations = new Map([...session.snapshot().relations.values()].map((r) => [r.oid, r]));
+    const relations = new Map([...session.view.snapshot().relations.values()].map((r) => [r.oid, r]));
     return fields.map((field, i) => {
       const [type, kind, collatable] = types[i]!;
       const name = aliases[i] ?? session.decode(field.name);

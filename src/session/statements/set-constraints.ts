@@ -49,7 +49,7 @@ async function nodesConcerned(
   const rows = await lease.connection.query(
     `SELECT DISTINCT conrelid FROM pg_catalog.pg_constraint WHERE conname IN (${names}) AND conrelid <> 0`,
   );
-  const snapshot = await session.loadSnapshot();
+  const snapshot = await session.view.loadSnapshot();
   const nodes = new Set<string>();
   for (const [oid] of rows) {
     const distribution = snapshot.relationsByOid.get(Number(oid))?.distribution;

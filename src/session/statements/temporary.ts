@@ -43,8 +43,8 @@ export async function concernsTemporaries(
   const unqualified = created !== undefined && created.schemaname === undefined;
   if (unqualified && createsInTemporary(session.transaction.settings.get("search_path"))) return true;
   if (!session.temporaries.active || classify(tree) === "create as") return false;
-  const snapshot = await session.loadSnapshot();
-  const path = await session.searchPath();
+  const snapshot = await session.view.loadSnapshot();
+  const path = await session.view.searchPath();
   const meant = namedIn(tree).map(({ schemaname, relname }) => {
     const relation = findRelation(snapshot, path, schemaname, relname ?? "");
     if (relation !== undefined) return isTemporary(relation);
@@ -115,8 +115,8 @@ async function judge(session: Session, { statement }: PlannedStatement): Promise
   if (distribution !== undefined) throw refusal("temporary-object", "It has a DISTRIBUTE BY clause.");
   if (/^(?:CreateTrig|CreatePolicy|Rule|CreateStats)Stmt$/.test(type))
     throw refusal("temporary-object", `The statement is a ${type}.`);
-  const snapshot = await session.loadSnapshot();
-  const path = await session.searchPath();
+  const snapshot = await session.view.loadSnapshot();
+  const path = await session.view.searchPath();
   if ("CreateStmt" in tree) {
     for (const parent of parentsOf(tree.CreateStmt)) {
       const relation = findRelation(snapshot, path, parent.schemaname, parent.relname ?? "");
@@ -155,7 +155,7 @@ async function createAs(session: Session, planned: PlannedStatement, run: Run): 
   const { plan } = await planStatement(session, source, [], false);
   if (plan?.kind === "catalog") return undefined;
   const name = into.rel?.relname ?? "";
-  const exists = findRelation(await session.loadSnapshot(), [], TEMPORARY_SCHEMA, name) !== undefined;
+  const exists = findRelation(await session.view.loadSnapshot(), [], TEMPORARY_SCHEMA, name) !== undefined;
   await session.temporaries.change(session);
   run.preface.sendTo(output);
   const implicit = !transaction.active;

@@ -46,7 +46,7 @@ export async function affectedTables(session: Session, target: Relation): Promis
     const rows = await lease.connection.query(
       `WITH RECURSIVE affected (oid) AS (SELECT ${target.oid}::pg_catalog.oid UNION SELECT c.conrelid FROM affected AS a JOIN pg_catalog.pg_constraint AS c ON c.confrelid = a.oid AND c.contype = 'f' AND (c.confdeltype IN ('c', 'n', 'd') OR c.confupdtype IN ('c', 'n', 'd'))) SELECT oid FROM affected`,
     );
-    return withFamilies(session.snapshot(), new Set(rows.map((row) => Number(row[0]))));
+    return withFamilies(session.view.snapshot(), new Set(rows.map((row) => Number(row[0]))));
   } finally {
     lease.release();
   }

@@ -30,7 +30,7 @@ function isolationOf(session: Session, statement: TransactionStmt): string {
 
 /** REPEATABLE READ sees one state of all nodes: each takes its snapshot at the first statement. */
 export async function readOneSnapshot(session: Session): Promise<void> {
-  const { dataNodes } = await session.loadSnapshot();
+  const { dataNodes } = await session.view.loadSnapshot();
   session.transaction.readSnapshotOf([...dataNodes, "catalog"]);
 }
 
@@ -86,7 +86,7 @@ export async function runTransactionStatement(
       requireBlock(session, "ROLLBACK TO SAVEPOINT");
       const { settings } = transaction;
       await transaction.rollbackTo(statement.savepoint_name!);
-      if (transaction.changedCatalog) session.catalogChanged();
+      if (transaction.changedCatalog) session.view.changed();
       session.temporaries.transactionEnded();
       if (settings !== transaction.settings) await session.reported.sendChanged();
       return complete(context, run, "ROLLBACK");

@@ -119,7 +119,7 @@ async function mustReadEarly(session: Session, steps: readonly Step[]): Promise<
   const written = new Set<number>();
   for (const [i, { planned }] of steps.entries()) {
     const { plan } = planned;
-    const clash = [...readTables(session.snapshot(), plan)].some((oid) => written.has(oid));
+    const clash = [...readTables(session.view.snapshot(), plan)].some((oid) => written.has(oid));
     if (clash && (i < steps.length - 1 || plan?.kind === "write")) throw refusal("writing-with-same-table");
     if (clash) return true;
     const target = writtenTable(plan);
