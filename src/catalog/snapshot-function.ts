@@ -3,10 +3,10 @@
  * round trip and one consistent view suffice, and that the settings under which PostgreSQL prints expressions (every
  * name qualified, constants that read back the same everywhere) hold for it alone: the caller's session stays as it is.
  */
+import { FIRST_USER_OID } from "./type-oids.ts";
 
 /** Schemas whose relations users made: not the system's, not Pleiad's. */
 const USER_SCHEMA = `n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND n.nspname <> 'pleiad'`;
-const FIRST_USER_OID = 16384;
 
 const METADATA = `
   'version', (SELECT version FROM pleiad.catalog_version),

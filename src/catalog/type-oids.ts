@@ -19,3 +19,6 @@ export const typeOids = {
   timestamptz: 1184,
   uuid: 2950,
 } as const;
+
+/** PostgreSQL's FirstNormalObjectId: from here on an OID means something else on every server. */
+export const FIRST_USER_OID = 16384;

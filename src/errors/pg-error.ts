@@ -47,6 +47,11 @@ export class PgError extends Error {
 /** An error after which the client's connection cannot go on: nothing that comes could be understood, or nobody is there. */
 export class ConnectionError extends PgError {}
 
+/** What PostgreSQL says to a statement that the client has cancelled. */
+export function statementCancelled(): PgError {
+  return pgError("57014", "canceling statement due to user request");
+}
+
 /** The error that Pleiad itself raises: severity ERROR, the given SQLSTATE, what and why, and a way out. */
 export function pgError(
   code: string,

@@ -4,7 +4,7 @@
  * whatever the statement; the other levels must equal it.
  */
 import type { BackendConnection } from "../backend/backend-connection.ts";
-import { pgError, type PgError } from "../errors/pg-error.ts";
+import { statementCancelled } from "../errors/pg-error.ts";
 import { refusal } from "../errors/refusal.ts";
 import type { GeneralPlan, ReadPlan } from "../plan/plan.ts";
 import { quoteIdentifier, quoteQualified } from "../sql/quote.ts";
@@ -101,7 +101,7 @@ export async function openWorkplace(
     const creates = general.tables.map((table) => createSql(table, general)).join("; ");
     await connection.query(`BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; ${creates}`);
     for (const table of general.tables) {
-      if (context.cancelled) throw cancelledError();
+      if (context.cancelled) throw statementCancelled();
       const begun = performance.now();
       const shipped = await shipTable(context, sources, connection, table, run);
       await prepareForUse(connection, general, shipped);
@@ -128,10 +128,6 @@ export async function openWorkplace(
   } finally {
     await past?.release();
   }
-}
-
-function cancelledError(): PgError {
-  return pgError("57014", "canceling statement due to user request");
 }
 
 export async function closeWorkplace(lease: Lease): Promise<void> {

@@ -5,7 +5,7 @@ import type { KeyDatum, KeyValue } from "../catalog/shard-filter.ts";
 import type { Snapshot } from "../catalog/snapshot.ts";
 import type { ReadPlan, TableUse } from "../plan/plan.ts";
 import { formatOf } from "../protocol/frontend-messages.ts";
-import type { Run } from "./run.ts";
+import type { ExecutionContext, Run } from "./run.ts";
 
 export interface Location {
   /** Nodes that hold relevant rows; "any" when every data node has all of them (only replicated tables, or no rows at all). */
@@ -90,8 +90,31 @@ export function firstDataNode({ dataNodes }: Snapshot): string {
 }
 
 /** May the statement's row locks be taken on this one node? */
-export function locksThere(plan: Pick<ReadPlan, "locks">, node: string, snapshot: Snapshot): boolean {
+function locksThere(plan: Pick<ReadPlan, "locks">, node: string, snapshot: Snapshot): boolean {
   return plan.locks !== "replicated rows" || node === firstDataNode(snapshot);
+}
+
+let turn = 0;
+
+/** A data node that the transaction is on already. */
+export function joinedDataNode(context: ExecutionContext): string | undefined {
+  const { dataNodes } = context.snapshot();
+  return context.transaction.nodes.find((node) => (dataNodes as readonly string[]).includes(node));
+}
+
+/** The one node on which the plan's text can run as it is; where every node has the rows, one of them. */
+export function onlyNode(context: ExecutionContext, plan: ReadPlan, { nodes }: Location): string | undefined {
+  if (!plan.direct || (nodes !== "any" && nodes.size !== 1)) return undefined;
+  const snapshot = context.snapshot();
+  const node = nodes === "any" ? anyNode(context, plan) : [...nodes][0]!;
+  return locksThere(plan, node, snapshot) ? node : undefined;
+}
+
+/** One that the transaction is on already, otherwise each in turn. */
+function anyNode(context: ExecutionContext, plan: ReadPlan): string {
+  const { dataNodes } = context.snapshot();
+  if (plan.locks === "replicated rows") return firstDataNode(context.snapshot());
+  return joinedDataNode(context) ?? dataNodes[turn++ % dataNodes.length]!;
 }
 
 /** The nodes of one table alone, for shipping its rows. */

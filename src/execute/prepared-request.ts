@@ -2,7 +2,7 @@
 import type { BackendConnection } from "../backend/backend-connection.ts";
 import type { PgError } from "../errors/pg-error.ts";
 import { bindWithTail, closeStatement, execute, parse, sync } from "../protocol/frontend-messages.ts";
-import { FIRST_USER_OID } from "./type-table.ts";
+import { FIRST_USER_OID } from "../catalog/type-oids.ts";
 
 /** Prepared statements kept on one backend connection. */
 const PREPARED_MAX = 500;

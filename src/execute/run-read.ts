@@ -5,19 +5,16 @@ import { runGather, runOnNode } from "./direct.ts";
 import { textForShard } from "./node-text.ts";
 import { runPointRead } from "./point-read.ts";
 import { runGeneral } from "./general.ts";
-import { firstDataNode, locate, locksThere } from "./locate.ts";
+import { locate, onlyNode } from "./locate.ts";
 import type { ExecutionContext, Outcome, Run } from "./run.ts";
 import { atTransactionTime, refuseHiddenTimes } from "./transaction-time.ts";
 
-let turn = 0;
-
 export async function runRead(context: ExecutionContext, plan: ReadPlan, run: Run): Promise<Outcome> {
   refuseHiddenTimes(context, plan);
-  if (!plan.direct) return runGeneralOrRefuse(context, plan, run);
-  const { nodes, shard } = locate(plan.uses, run, context.snapshot());
-  if (nodes === "any" || nodes.size === 1) {
-    const node = nodes === "any" ? anyNode(context, plan) : [...nodes][0]!;
-    if (!locksThere(plan, node, context.snapshot())) return runGeneralOrRefuse(context, plan, run);
+  const location = locate(plan.uses, run, context.snapshot());
+  const { nodes, shard } = location;
+  const node = onlyNode(context, plan, location);
+  if (node !== undefined) {
     if (plan.cost.pointRead) {
       const outcome = await runPointRead(context, node, shard, plan, run);
       if (outcome !== undefined) return outcome;
@@ -25,8 +22,10 @@ export async function runRead(context: ExecutionContext, plan: ReadPlan, run: Ru
     const text = await atTransactionTime(context, plan.transactionTimes, textForShard(plan, shard), false);
     return runOnNode(context, node, plan.writes, text, run);
   }
-  if (plan.gather !== undefined && run.rowsMax === 0 && isOnEveryNode(plan)) {
-    const text = await atTransactionTime(context, plan.transactionTimes, textForShard(plan, undefined), true);
+  const several = plan.direct && nodes !== "any" && nodes.size > 1;
+  if (several && plan.gather !== undefined && run.rowsMax === 0 && isOnEveryNode(plan)) {
+    const whole = textForShard(plan, undefined);
+    const text = await atTransactionTime(context, plan.transactionTimes, whole, true);
     return runGather(context, [...nodes], text, run, gatherLimit(plan, run));
   }
   return runGeneralOrRefuse(context, plan, run);
@@ -40,14 +39,6 @@ async function runGeneralOrRefuse(context: ExecutionContext, plan: ReadPlan, run
 /** A single table is unknown to all nodes but its own, even where the statement needs none of its rows (a WITH that nobody reads). */
 function isOnEveryNode(plan: ReadPlan): boolean {
   return plan.uses.every((use) => use.relation.distribution?.kind !== "single");
-}
-
-/** Every node has the rows: one that the transaction is on already, otherwise each in turn. */
-function anyNode(context: ExecutionContext, plan: ReadPlan): string {
-  if (plan.locks === "replicated rows") return firstDataNode(context.snapshot());
-  const { dataNodes } = context.snapshot();
-  const names: readonly string[] = dataNodes;
-  return context.transaction.nodes.find((node) => names.includes(node)) ?? names[turn++ % names.length]!;
 }
 
 function gatherLimit(plan: ReadPlan, run: Run): number {

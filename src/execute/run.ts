@@ -51,8 +51,6 @@ export interface Run {
   readonly parameterTypes: readonly number[];
   /** Result columns as the catalog node describes them; undefined when the statement returns no rows. */
   readonly fields: readonly Field[] | undefined;
-  /** Send a RowDescription before the rows (simple protocol). */
-  readonly describe: boolean;
   /** Sent with the first answer: BindComplete and, if asked for, the portal's RowDescription; in the simple protocol the RowDescription. */
   readonly preface: Preface;
   /** Row limit of Execute; 0 = none. */
@@ -99,4 +97,21 @@ export class Preface {
   drop(): void {
     this.bytes = undefined;
   }
+}
+
+/** A run of Pleiad's own making: without parameters, and no client waits for a description of `fields`. */
+export function ownRun(fields?: readonly Field[]): Run {
+  return {
+    bind: undefined,
+    parameterTypes: [],
+    fields,
+    preface: new Preface(undefined),
+    rowsMax: 0,
+    portal: undefined,
+  };
+}
+
+/** The same values for a statement whose answer is not, or not as it is, the client's. */
+export function innerRun(run: Run): Run {
+  return { ...run, preface: new Preface(undefined), rowsMax: 0, portal: undefined };
 }

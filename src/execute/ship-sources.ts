@@ -8,6 +8,7 @@ import type { ShippedTable } from "../plan/plan.ts";
 import type { Lease } from "../transaction/lease.ts";
 import { firstDataNode, nodesOfTable } from "./locate.ts";
 import type { ExecutionContext, Run } from "./run.ts";
+import { Status } from "../protocol/message-types.ts";
 
 interface Source {
   readonly connection: BackendConnection;
@@ -121,7 +122,7 @@ export class ShipSources {
       [...this.sources.values()].map(async ({ connection, own, lease }) => {
         if (own) {
           this.context.running.delete(connection);
-          if (connection.status !== 0x49) await connection.query("COMMIT");
+          if (connection.status !== Status.idle) await connection.query("COMMIT");
         }
         this.giveBack(connection, lease);
       }),
@@ -133,7 +134,7 @@ export class ShipSources {
   abandon(): void {
     for (const { connection, own, lease } of this.sources.values()) {
       this.context.running.delete(connection);
-      if (own && (connection.depth > 0 || connection.status !== 0x49))
+      if (own && (connection.depth > 0 || connection.status !== Status.idle))
         connection.destroy("the statement failed");
       this.giveBack(connection, lease);
     }

@@ -299,7 +299,6 @@ export class ExtendedQuery {
         bind: portal.bind,
         parameterTypes: portal.parameterTypes,
         fields: planned.description?.fields,
-        describe: false,
         preface,
         rowsMax: message.rowsMax,
         portal: portal.state,

@@ -169,7 +169,6 @@ function hotRun(
     bind,
     parameterTypes: planned.description!.parameterTypes,
     fields: planned.description!.fields,
-    describe: true,
     preface: new Preface(description),
     rowsMax: 0,
     portal: undefined,

@@ -94,7 +94,6 @@ function simpleRun(planned: PlannedStatement): { planned: PlannedStatement; run:
     bind: undefined,
     parameterTypes: [],
     fields,
-    describe: true,
     preface: new Preface(fields === undefined ? undefined : rowDescription(fields, [])),
     rowsMax: 0,
     portal: undefined,

@@ -18,3 +18,8 @@ export function applySplices(text: Buffer, splices: readonly Splice[]): Buffer {
   parts.push(text.subarray(at));
   return Buffer.concat(parts);
 }
+
+/** Splices of a text that begins at byte `offset` of another, as splices of that other. */
+export function shiftSplices(splices: readonly Splice[], offset: number): Splice[] {
+  return splices.map(({ start, end, text }) => ({ start: start + offset, end: end + offset, text }));
+}

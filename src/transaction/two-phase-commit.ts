@@ -5,6 +5,7 @@
  */
 import type { BackendConnection } from "../backend/backend-connection.ts";
 import { PgError, pgError } from "../errors/pg-error.ts";
+import { Status } from "../protocol/message-types.ts";
 
 export interface CommitParticipant {
   readonly node: string;
@@ -79,7 +80,9 @@ async function undo(
   await Promise.all(
     participants.map(async ({ node, connection }) => {
       try {
-        await connection.query(connection.status === 0x49 ? `ROLLBACK PREPARED '${name}'` : "ROLLBACK");
+        await connection.query(
+          connection.status === Status.idle ? `ROLLBACK PREPARED '${name}'` : "ROLLBACK",
+        );
       } catch (error) {
         // 42704: it never was prepared here (PREPARE itself failed and ended the transaction).
         if (error instanceof PgError && error.code === "42704") return;

@@ -9,14 +9,14 @@ import { refusal } from "../../errors/refusal.ts";
 import type { ReadPlan } from "../../plan/plan.ts";
 import { query } from "../../protocol/frontend-messages.ts";
 import { quoteIdentifier } from "../../sql/quote.ts";
-import { applySplices } from "../../sql/splice.ts";
+import { applySplices, shiftSplices } from "../../sql/splice.ts";
 import type { ParsedStatement, Splice } from "../../sql/statement.ts";
 import type { Lease } from "../../transaction/lease.ts";
 import { atOnce } from "../at-once.ts";
 import { checkPrivileges } from "../check-privileges.ts";
 import { clientError } from "../client-error.ts";
 import { closeWorkplace, openWorkplace } from "../general.ts";
-import { firstDataNode, locate, locksThere } from "../locate.ts";
+import { locate, onlyNode } from "../locate.ts";
 import { splicedText, textForShard } from "../node-text.ts";
 import { whileRunning, type ExecutionContext, type Outcome, type Run } from "../run.ts";
 import { binaryIsPortable } from "../ship-table.ts";
@@ -133,24 +133,18 @@ export async function copyQueryOut(
   run: Run,
 ): Promise<Outcome> {
   refuseHiddenTimes(context, plan);
-  const moved = (splices: readonly Splice[]): Splice[] =>
-    splices.map(({ start, end, text }) => ({ start: start + offset, end: end + offset, text }));
-  const { nodes, shard } = locate(plan.uses, run, context.snapshot());
-  const { dataNodes } = context.snapshot();
-  if (plan.direct && (nodes === "any" || nodes.size === 1)) {
-    const preferred = context.transaction.nodes.find((node) =>
-      (dataNodes as readonly string[]).includes(node),
-    );
-    const anywhere = plan.locks === "replicated rows" ? firstDataNode(context.snapshot()) : preferred;
-    const node = nodes === "any" ? (anywhere ?? dataNodes[0]!) : [...nodes][0]!;
-    if (locksThere(plan, node, context.snapshot())) {
-      const text = await atTransactionTime(context, plan.transactionTimes, textForShard(plan, shard), false);
-      return copyOutOnNodes(context, [node], plan.writes, statement, moved(text.splices), run);
-    }
+  const location = locate(plan.uses, run, context.snapshot());
+  const { nodes, shard } = location;
+  const node = onlyNode(context, plan, location);
+  if (node !== undefined) {
+    const text = await atTransactionTime(context, plan.transactionTimes, textForShard(plan, shard), false);
+    return copyOutOnNodes(context, [node], plan.writes, statement, shiftSplices(text.splices, offset), run);
   }
-  if (plan.direct && nodes !== "any" && plan.gather !== undefined && plan.gather.limit === undefined) {
-    const text = await atTransactionTime(context, plan.transactionTimes, textForShard(plan, undefined), true);
-    return copyOutOnNodes(context, [...nodes], false, statement, moved(text.splices), run);
+  const several = plan.direct && nodes !== "any" && nodes.size > 1;
+  if (several && plan.gather !== undefined && plan.gather.limit === undefined) {
+    const whole = textForShard(plan, undefined);
+    const text = await atTransactionTime(context, plan.transactionTimes, whole, true);
+    return copyOutOnNodes(context, [...nodes], false, statement, shiftSplices(text.splices, offset), run);
   }
   if (plan.general instanceof PgError) throw plan.general;
   await checkPrivileges(context, plan, run);
@@ -158,7 +152,7 @@ export async function copyQueryOut(
   const text = await atTransactionTime(context, plan.transactionTimes, whole, false);
   const workplace = await openWorkplace(context, plan.general, run);
   try {
-    return await copyOut(context, [workplace], statement, moved(text.splices), run);
+    return await copyOut(context, [workplace], statement, shiftSplices(text.splices, offset), run);
   } finally {
     await closeWorkplace(workplace);
   }

@@ -11,7 +11,7 @@ import { ServerCopySource } from "./server-copy-source.ts";
 import { CopyIn } from "../copy/copy-in.ts";
 import type { CopyStatement } from "../copy/statement-parts.ts";
 import { closeWorkplace } from "../general.ts";
-import { Preface, type ExecutionContext, type Run } from "../run.ts";
+import { ownRun, type ExecutionContext, type Run } from "../run.ts";
 import { NoticesOutput } from "./discarded-output.ts";
 import { asCommand, EXACT_TEXT_SQL } from "./exact-text.ts";
 import { insertPlaced } from "./insert-placed.ts";
@@ -57,17 +57,8 @@ async function copyOver(context: ExecutionContext, plan: InsertPlan, stage: Stag
     snapshot: () => context.snapshot(),
     output: new NoticesOutput(context.output),
   };
-  const run: Run = {
-    bind: undefined,
-    parameterTypes: [],
-    fields: undefined,
-    describe: false,
-    preface: new Preface(undefined),
-    rowsMax: 0,
-    portal: undefined,
-  };
   try {
-    return await new CopyIn(inner, statement!, copy, target, columns, source).run(run);
+    return await new CopyIn(inner, statement!, copy, target, columns, source).run(ownRun());
   } catch (error) {
     throw source.error ?? asCommand(withoutCopy(error), "INSERT");
   } finally {

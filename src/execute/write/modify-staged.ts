@@ -5,7 +5,7 @@
  */
 import type { BackendConnection } from "../../backend/backend-connection.ts";
 import type { Column } from "../../catalog/snapshot.ts";
-import { PgError } from "../../errors/pg-error.ts";
+import { PgError, statementCancelled } from "../../errors/pg-error.ts";
 import { refusal } from "../../errors/refusal.ts";
 import type { ModifyPlan, StagedModify } from "../../plan/write-plan.ts";
 import { quoteIdentifier, quoteQualified } from "../../sql/quote.ts";
@@ -21,7 +21,6 @@ import { applyChanges } from "./apply-changes.ts";
 import { drawDefaults } from "./draw-defaults.ts";
 import { noteLost } from "./last-values.ts";
 import { lockReplicas } from "./replica-lock.ts";
-import { cancelled } from "./share.ts";
 import { buildStandIn, rowIdentity, type StandIn } from "./stand-in.ts";
 
 /** Gives the command tag, in a transaction that the caller ends. */
@@ -42,7 +41,7 @@ export async function modifyStaged(context: ExecutionContext, plan: ModifyPlan, 
   try {
     if (plan.defaults.some(({ kind }) => kind === "catalog")) noteLost(context.transaction);
     const tag = await runThere(context, plan, staged, workplace, run);
-    if (context.cancelled) throw cancelled();
+    if (context.cancelled) throw statementCancelled();
     await applyChanges(context, plan, standIn!, workplace.connection);
     return tag;
   } finally {

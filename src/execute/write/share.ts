@@ -1,6 +1,6 @@
 /** One node's share of a statement that writes: sent once, never again, whatever happens (row T12 of the failure modes). */
 import type { BackendConnection } from "../../backend/backend-connection.ts";
-import { pgError, type PgError } from "../../errors/pg-error.ts";
+import { pgError, statementCancelled, type PgError } from "../../errors/pg-error.ts";
 import { preludeDone, type Lease } from "../../transaction/lease.ts";
 import { AnswerScope } from "../answer.ts";
 import { atOnce } from "../at-once.ts";
@@ -31,7 +31,7 @@ async function runShare(
 
 /** A connection to a node in the transaction, ready for a statement that writes. */
 export async function openLease(context: ExecutionContext, node: string): Promise<Lease> {
-  if (context.cancelled) throw cancelled();
+  if (context.cancelled) throw statementCancelled();
   const lease = await context.transaction.lease(node, true);
   try {
     await preludeDone(lease);
@@ -40,10 +40,6 @@ export async function openLease(context: ExecutionContext, node: string): Promis
     throw error;
   }
   return lease;
-}
-
-export function cancelled(): PgError {
-  return pgError("57014", "canceling statement due to user request");
 }
 
 /** UPDATE 5, INSERT 0 5. */

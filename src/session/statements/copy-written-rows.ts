@@ -7,7 +7,7 @@ import { refusal } from "../../errors/refusal.ts";
 import { readCopyFormat } from "../../execute/copy/copy-format.ts";
 import { copyOut, copyOutOnCatalog } from "../../execute/copy/copy-out.ts";
 import type { CopyStatement } from "../../execute/copy/statement-parts.ts";
-import { Preface, type Outcome, type Run } from "../../execute/run.ts";
+import { ownRun, type Outcome, type Run } from "../../execute/run.ts";
 import { CapturedOutput, TaglessOutput } from "../../execute/write/captured-output.ts";
 import { runWrite } from "../../execute/write/run-write.ts";
 import { commandComplete, type Field } from "../../protocol/backend-messages.ts";
@@ -38,15 +38,7 @@ export async function copyWrittenRows(
   const alone = !transaction.active;
   if (alone) transaction.begin("implicit", "BEGIN");
   const captured = new CapturedOutput(session.output, ROWS_MAX);
-  await runWrite({ ...context, output: captured }, plan, {
-    bind: undefined,
-    parameterTypes: [],
-    fields,
-    describe: false,
-    preface: new Preface(undefined),
-    rowsMax: 0,
-    portal: undefined,
-  });
+  await runWrite({ ...context, output: captured }, plan, ownRun(fields));
   if (captured.overflown)
     throw pgError("54000", `COPY of more than ${ROWS_MAX} rows that a statement returns is not possible`);
   const splice = { start, end, text: rowsInPlace(session, fields, captured.rows) };

@@ -5,7 +5,7 @@ import { AnswerScope } from "../../execute/answer.ts";
 import { checkPrivileges } from "../../execute/check-privileges.ts";
 import { clientError } from "../../execute/client-error.ts";
 import { closeWorkplace, openWorkplace } from "../../execute/general.ts";
-import { firstDataNode, locate, locksThere } from "../../execute/locate.ts";
+import { locate, onlyNode } from "../../execute/locate.ts";
 import { splicedText, textAsWritten, textForShard } from "../../execute/node-text.ts";
 import { complete } from "../../execute/run-on-catalog.ts";
 import { Preface, type Outcome, type Run } from "../../execute/run.ts";
@@ -15,7 +15,7 @@ import { atTransactionTime, refuseHiddenTimes } from "../../execute/transaction-
 import { classify } from "../../plan/classify.ts";
 import type { CatalogPlan, ReadPlan } from "../../plan/plan.ts";
 import { rowDescription } from "../../protocol/backend-messages.ts";
-import { applySplices } from "../../sql/splice.ts";
+import { applySplices, shiftSplices } from "../../sql/splice.ts";
 import type { Splice } from "../../sql/statement.ts";
 import { quoteIdentifier } from "../../sql/quote.ts";
 import { isWord, nextToken } from "../../sql/tokens.ts";
@@ -111,9 +111,7 @@ async function openPlace(
   holdable: boolean,
   run: Run,
 ): Promise<Place> {
-  const { context, transaction } = session;
-  const moved = (splices: readonly Splice[]): Splice[] =>
-    splices.map(({ start, end, text }) => ({ start: start + offset, end: end + offset, text }));
+  const { context } = session;
   if (plan.kind === "catalog") {
     refuseSettingCalls(plan.settingCalls);
     // It would outlive the transaction on the one connection that the session works on.
@@ -126,32 +124,21 @@ async function openPlace(
       detail: "Holdable cursors must be READ ONLY.",
     });
   refuseHiddenTimes(context, plan);
-  const { dataNodes } = context.snapshot();
-  if (plan.direct && !holdable) {
-    const { nodes, shard } = locate(plan.uses, run, context.snapshot());
-    if (nodes === "any" || nodes.size === 1) {
-      const preferred = transaction.nodes.find((name) => (dataNodes as readonly string[]).includes(name));
-      const anywhere = plan.locks === "replicated rows" ? firstDataNode(context.snapshot()) : preferred;
-      const node = nodes === "any" ? (anywhere ?? dataNodes[0]!) : [...nodes][0]!;
-      if (locksThere(plan, node, context.snapshot())) {
-        const text = await atTransactionTime(
-          context,
-          plan.transactionTimes,
-          textForShard(plan, shard),
-          false,
-        );
-        // FOR UPDATE locks rows when they are fetched.
-        const lease = await joined(session, node, plan.writes || plan.locks !== "no");
-        return { lease, own: false, splices: moved(text.splices) };
-      }
-    }
+  const location = locate(plan.uses, run, context.snapshot());
+  const node = holdable ? undefined : onlyNode(context, plan, location);
+  if (node !== undefined) {
+    const there = textForShard(plan, location.shard);
+    const text = await atTransactionTime(context, plan.transactionTimes, there, false);
+    // FOR UPDATE locks rows when they are fetched.
+    const lease = await joined(session, node, plan.writes || plan.locks !== "no");
+    return { lease, own: false, splices: shiftSplices(text.splices, offset) };
   }
   if (plan.general instanceof PgError) throw plan.general;
   await checkPrivileges(context, plan, run);
   const whole = splicedText(plan.statement, plan.general.splices);
   const text = await atTransactionTime(context, plan.transactionTimes, whole, false);
   const lease = await openWorkplace(context, plan.general, run);
-  return { lease, own: true, splices: moved(text.splices) };
+  return { lease, own: true, splices: shiftSplices(text.splices, offset) };
 }
 
 /** The transaction's own connection to a node. */

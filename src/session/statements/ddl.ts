@@ -4,7 +4,7 @@ import { runAdminCall, voidRow } from "../../admin/run-call.ts";
 import { pgError } from "../../errors/pg-error.ts";
 import { DdlStatement, type DdlContext } from "../../execute/ddl/ddl-statement.ts";
 import { runDdl, standsAlone } from "../../execute/ddl/run-ddl.ts";
-import { Preface, type Outcome, type Run } from "../../execute/run.ts";
+import { ownRun, type Outcome, type Run } from "../../execute/run.ts";
 import { NoticesOutput } from "../../execute/write/discarded-output.ts";
 import { runWrite } from "../../execute/write/run-write.ts";
 import { parseStatements } from "../../sql/parse.ts";
@@ -95,15 +95,7 @@ async function runStatement(session: Session, sql: string): Promise<string> {
   if (planned.plan?.kind !== "write")
     throw pgError("XX000", "a statement of Pleiad's own did not become a write");
   const context = { ...session.context, output: new NoticesOutput(session.output) };
-  const outcome = await runWrite(context, planned.plan, {
-    bind: undefined,
-    parameterTypes: [],
-    fields: undefined,
-    describe: false,
-    preface: new Preface(undefined),
-    rowsMax: 0,
-    portal: undefined,
-  });
+  const outcome = await runWrite(context, planned.plan, ownRun());
   return outcome.tag ?? "";
 }
 

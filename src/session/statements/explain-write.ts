@@ -7,7 +7,7 @@ import { PgError } from "../../errors/pg-error.ts";
 import { refusal } from "../../errors/refusal.ts";
 import { locate } from "../../execute/locate.ts";
 import { textForShard } from "../../execute/node-text.ts";
-import { Preface } from "../../execute/run.ts";
+import { innerRun } from "../../execute/run.ts";
 import { atTransactionTime } from "../../execute/transaction-time.ts";
 import { DiscardedOutput } from "../../execute/write/discarded-output.ts";
 import { runWrite } from "../../execute/write/run-write.ts";
@@ -109,12 +109,7 @@ async function explainModify(explaining: Explaining, plan: ModifyPlan): Promise<
 /** Runs the statement and drops its answer; gives the number of rows of its tag. */
 async function execute({ session, run }: Explaining, plan: WritePlan): Promise<number> {
   const context = { ...session.context, output: new DiscardedOutput() };
-  const outcome = await runWrite(context, plan, {
-    ...run,
-    preface: new Preface(undefined),
-    rowsMax: 0,
-    portal: undefined,
-  });
+  const outcome = await runWrite(context, plan, innerRun(run));
   if (outcome.opened) await session.commit();
   return Number(outcome.tag?.split(" ").at(-1) ?? 0);
 }

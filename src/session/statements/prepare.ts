@@ -104,7 +104,8 @@ export async function runExecute(session: Session, planned: PlannedStatement, ru
     bind,
     parameterTypes: prepared.parameterTypes,
     fields,
-    preface: run.describe && fields !== undefined ? new Preface(rowDescription(fields, [])) : run.preface,
+    preface:
+      run.bind === undefined && fields !== undefined ? new Preface(rowDescription(fields, [])) : run.preface,
   });
 }
 

@@ -8,6 +8,7 @@ import { exactLiteral } from "../../execute/write/exact-literal.ts";
 import type { Field } from "../../protocol/backend-messages.ts";
 import { quoteIdentifier } from "../../sql/quote.ts";
 import type { Session } from "../session.ts";
+import { FIRST_USER_OID } from "../../catalog/type-oids.ts";
 
 export interface PartColumn {
   readonly name: string;
@@ -53,7 +54,7 @@ const SETTINGS_MATTER: ReadonlySet<number> = new Set([
 ]);
 
 function keepsItsText(session: Session, typeOid: number): boolean {
-  if (!SETTINGS_MATTER.has(typeOid) && typeOid < 16384) return true;
+  if (!SETTINGS_MATTER.has(typeOid) && typeOid < FIRST_USER_OID) return true;
   const { settings } = session.transaction;
   const digits = settings.get("extra_float_digits");
   const style = settings.get("datestyle");

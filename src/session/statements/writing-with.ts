@@ -9,7 +9,7 @@ import { refusal } from "../../errors/refusal.ts";
 import { checkPrivileges } from "../../execute/check-privileges.ts";
 import { closeWorkplace, openWorkplace, runOnWorkplace } from "../../execute/general.ts";
 import { splicedText } from "../../execute/node-text.ts";
-import { Preface, type ExecutionContext, type Outcome, type Run } from "../../execute/run.ts";
+import { innerRun, type ExecutionContext, type Outcome, type Run } from "../../execute/run.ts";
 import { requireSameDefinitions, StalePlan } from "../../execute/stale-plan.ts";
 import { runOnCatalog } from "../../execute/run-on-catalog.ts";
 import { runRead } from "../../execute/run-read.ts";
@@ -132,20 +132,16 @@ async function mustReadEarly(session: Session, steps: readonly Step[]): Promise<
 }
 
 /** Results in text form, whatever the client asked for; nothing but rows is of interest. */
-function inner(run: Run): Run {
+function innerText(run: Run): Run {
   const { bind } = run;
   const formats = bind === undefined ? 0 : 2 + 2 * bind.resultFormats.length;
   return {
-    ...run,
+    ...innerRun(run),
     bind: bind && {
       ...bind,
       tail: Buffer.concat([bind.tail.subarray(0, bind.tail.length - formats), Buffer.from([0, 0])]),
       resultFormats: [],
     },
-    describe: false,
-    preface: new Preface(undefined),
-    rowsMax: 0,
-    portal: undefined,
   };
 }
 
@@ -161,7 +157,7 @@ async function runStep(
     { ...session.context, output },
     await withRows(session, step, planned, entries, run),
     {
-      ...inner(run),
+      ...innerText(run),
       fields: planned.description?.fields,
     },
   );
