@@ -1,6 +1,7 @@
 /** ALTER TABLE (and ALTER INDEX, VIEW, SEQUENCE, which share its statement): what each server is told. */
 import type { AlterTableCmd, AlterTableStmt, ColumnDef } from "@pgsql/types";
 import type { Relation } from "../../catalog/snapshot.ts";
+import { isSharded } from "../../catalog/placement.ts";
 import { refusal } from "../../errors/refusal.ts";
 import {
   alterTableParts,
@@ -16,7 +17,7 @@ import { quoteIdentifier, quoteQualified } from "../../sql/quote.ts";
 import type { TableDefinition } from "../../plan/ddl/table-definition.ts";
 import { valuedColumn, type ValuedColumn } from "./valued-column.ts";
 import { tableOfIndex } from "./create-index.ts";
-import { isSharded, nodesWithTable, partsOnNode, syncPartitions } from "./create-table.ts";
+import { nodesWithTable, partsOnNode, syncPartitions } from "./table-parts.ts";
 import type { DdlStatement } from "./ddl-statement.ts";
 import { alterCompositeType } from "./everywhere.ts";
 import { changeKeyType } from "./change-key-type.ts";

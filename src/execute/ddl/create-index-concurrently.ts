@@ -4,13 +4,14 @@
  */
 import type { IndexStmt } from "@pgsql/types";
 import type { Relation } from "../../catalog/snapshot.ts";
+import { isSharded } from "../../catalog/placement.ts";
 import { refusal } from "../../errors/refusal.ts";
 import type { IndexDefinition } from "../../plan/ddl/table-definition.ts";
 import { endOfName } from "../../plan/ddl/table-head.ts";
 import { quoteIdentifier, quoteQualified } from "../../sql/quote.ts";
 import { isWord, nextToken } from "../../sql/tokens.ts";
 import { judgeNewIndex } from "./create-index.ts";
-import { isSharded, nodesWithTable, partsOnNode, syncPartitions } from "./create-table.ts";
+import { nodesWithTable, partsOnNode, syncPartitions } from "./table-parts.ts";
 import type { DdlStatement } from "./ddl-statement.ts";
 import { readTableDefinition } from "./read-table-definition.ts";
 

@@ -1,13 +1,14 @@
 /** CREATE INDEX: PostgreSQL chooses its name on the catalog node; the data nodes get the definition as it was read there. */
 import type { IndexStmt } from "@pgsql/types";
 import { findRelation, type Relation } from "../../catalog/snapshot.ts";
+import { isSharded } from "../../catalog/placement.ts";
 import { pgError } from "../../errors/pg-error.ts";
 import { refusal } from "../../errors/refusal.ts";
 import { judgeKeys } from "../../plan/ddl/judge-keys.ts";
 import { judgeTableExpressions } from "../../plan/ddl/judge-expressions.ts";
 import type { IndexDefinition, TableDefinition } from "../../plan/ddl/table-definition.ts";
 import { quoteIdentifier, quoteQualified } from "../../sql/quote.ts";
-import { isSharded, nodesWithTable, syncPartitions } from "./create-table.ts";
+import { nodesWithTable, syncPartitions } from "./table-parts.ts";
 import type { DdlStatement } from "./ddl-statement.ts";
 import { readTableDefinition } from "./read-table-definition.ts";
 

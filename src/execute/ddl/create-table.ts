@@ -1,6 +1,6 @@
 /** CREATE TABLE: the shell on the catalog node, its distribution in the metadata, the table and its partitions on the data nodes. */
 import type { CreateStmt } from "@pgsql/types";
-import { partitionsOnNode, shardsOnNode, shardSchema } from "../../catalog/partition-ddl.ts";
+import { isSharded } from "../../catalog/placement.ts";
 import { recordDistribution } from "../../catalog/record-distribution.ts";
 import type { Distribution, Relation } from "../../catalog/snapshot.ts";
 import { refusal } from "../../errors/refusal.ts";
@@ -12,6 +12,7 @@ import type { DistributionClause } from "../../sql/statement.ts";
 import type { DdlStatement } from "./ddl-statement.ts";
 import { distributionSpec } from "./distribution-spec.ts";
 import { readTableDefinition } from "./read-table-definition.ts";
+import { makeEmpty, nodesWithTable, SCHEMA_BYTES_MAX, syncPartitions } from "./table-parts.ts";
 
 export async function createTable(ddl: DdlStatement): Promise<string> {
   const { CreateStmt: create } = ddl.statement.tree as { CreateStmt: CreateStmt };
@@ -62,29 +63,6 @@ export async function placeTable(
   return relation;
 }
 
-/** Nodes that have the table, with rows or without. */
-export function nodesWithTable(ddl: DdlStatement, distribution: Distribution): readonly string[] {
-  return distribution.kind === "single" ? [distribution.node] : ddl.dataNodes;
-}
-
-export function isSharded(
-  distribution: Distribution,
-): distribution is Extract<Distribution, { columns: readonly string[] }> {
-  return "columns" in distribution;
-}
-
-/** Names of the table's partitions on a node, quoted; of the table itself where it has none. */
-export function partsOnNode(
-  table: { schema: string; name: string },
-  distribution: Distribution,
-  node: string,
-): readonly string[] {
-  if (!isSharded(distribution)) return [quoteQualified(table.schema, table.name)];
-  return shardsOnNode(distribution, node).map(({ ordinal }) =>
-    quoteQualified(shardSchema(table.schema, ordinal), table.name),
-  );
-}
-
 async function makeOnDataNodes(
   ddl: DdlStatement,
   table: TableDefinition,
@@ -99,22 +77,8 @@ async function makeOnDataNodes(
   }
   if (Buffer.byteLength(table.schema) > SCHEMA_BYTES_MAX)
     throw refusal("shard-schema-name", `Schema "${table.schema}".`);
-  await ddl.derived(nodes, () => statements.table);
-  // The table is empty and has no expression of the user's that would be evaluated here: nothing runs as Pleiad's role.
-  await ddl.throughGate(nodes, (node) => [
-    ...partitionsOnNode(table.schema, table.name, distribution, node),
-    ...partsOnNode(table, distribution, node).flatMap((part) => statements.storage(part)),
-    syncPartitions(table),
-  ]);
+  await makeEmpty(ddl, table, distribution);
   if (statements.rest.length === 0) return;
   await ddl.derived(nodes, () => statements.rest);
   await ddl.throughGate(nodes, () => [syncPartitions(table)]);
 }
-
-/** Gives the partitions the owner, privileges and names of their parent. */
-export function syncPartitions(table: { readonly schema: string; readonly name: string }): string {
-  return `SELECT pleiad.sync_partitions(${quoteLiteral(quoteQualified(table.schema, table.name))}::regclass)`;
-}
-
-/** PostgreSQL's names have at most 63 bytes; "#" and up to five digits follow. */
-export const SCHEMA_BYTES_MAX = 57;

@@ -6,7 +6,7 @@ import { quoteIdentifier, quoteLiteral, quoteQualified } from "../../sql/quote.t
 import type { Splice } from "../../sql/statement.ts";
 import { isWord, nextToken } from "../../sql/tokens.ts";
 import { names } from "../../sql/walk.ts";
-import { nodesWithTable } from "./create-table.ts";
+import { nodesWithTable } from "./table-parts.ts";
 import type { DdlStatement } from "./ddl-statement.ts";
 import { refuseOwnExtension } from "./extensions.ts";
 import { followDrops, refuseChangedKeys } from "./follow-structure.ts";

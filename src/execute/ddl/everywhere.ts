@@ -12,7 +12,7 @@ import { refusal } from "../../errors/refusal.ts";
 import { judgeText } from "../../plan/ddl/judge-expressions.ts";
 import { quoteIdentifier, quoteLiteral } from "../../sql/quote.ts";
 import { names, walk } from "../../sql/walk.ts";
-import { nodesWithTable } from "./create-table.ts";
+import { nodesWithTable } from "./table-parts.ts";
 import type { DdlStatement } from "./ddl-statement.ts";
 import { refuseChangedKeys } from "./follow-structure.ts";
 import { judgeAgain } from "./judge-again.ts";

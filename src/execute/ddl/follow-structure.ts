@@ -5,9 +5,10 @@
 import { shardSchema, shardsOnNode } from "../../catalog/partition-ddl.ts";
 import { forgetDropped } from "../../catalog/record-distribution.ts";
 import type { Relation, Snapshot } from "../../catalog/snapshot.ts";
+import { isSharded } from "../../catalog/placement.ts";
 import { refusal } from "../../errors/refusal.ts";
 import { quoteIdentifier, quoteQualified } from "../../sql/quote.ts";
-import { isSharded, nodesWithTable, SCHEMA_BYTES_MAX } from "./create-table.ts";
+import { nodesWithTable, SCHEMA_BYTES_MAX } from "./table-parts.ts";
 import type { DdlStatement } from "./ddl-statement.ts";
 
 /** Drops on the data nodes what is gone from the catalog node. */

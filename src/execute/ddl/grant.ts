@@ -1,8 +1,9 @@
 /** GRANT, REVOKE and default privileges: where the objects are, and on the partitions of sharded tables. */
 import type { GrantStmt, RangeVar } from "@pgsql/types";
 import type { Relation } from "../../catalog/snapshot.ts";
+import { isSharded } from "../../catalog/placement.ts";
 import { keepListed, listedTables } from "../../plan/ddl/object-list.ts";
-import { isSharded, nodesWithTable, syncPartitions } from "./create-table.ts";
+import { nodesWithTable, syncPartitions } from "./table-parts.ts";
 import type { DdlStatement } from "./ddl-statement.ts";
 import { followDrops } from "./follow-structure.ts";
 

@@ -1,11 +1,11 @@
 /** VACUUM, ANALYZE, REINDEX, CLUSTER: the catalog node checks the statement over its shells, the data nodes do the work. */
 import type { ClusterStmt, RangeVar, ReindexStmt, VacuumRelation, VacuumStmt } from "@pgsql/types";
 import type { Relation } from "../../catalog/snapshot.ts";
+import { isSharded } from "../../catalog/placement.ts";
 import { keepListed, listedTables } from "../../plan/ddl/object-list.ts";
 import { quoteQualified } from "../../sql/quote.ts";
 import type { Splice } from "../../sql/statement.ts";
 import { tableOfIndex } from "./create-index.ts";
-import { isSharded } from "./create-table.ts";
 import type { DdlStatement } from "./ddl-statement.ts";
 import { isOnNode } from "./grant.ts";
 

@@ -3,15 +3,16 @@
  * ones are made from the shell's definition, the rows go from the ones to the others, and the old ones are dropped.
  */
 import { CopyRelay } from "../../backend/copy-relay.ts";
-import { partitionsOnNode, shardSchema, shardsOnNode } from "../../catalog/partition-ddl.ts";
+import { shardSchema, shardsOnNode } from "../../catalog/partition-ddl.ts";
 import { forgetDropped, recordDistribution } from "../../catalog/record-distribution.ts";
 import type { Distribution, Relation } from "../../catalog/snapshot.ts";
+import { isSharded } from "../../catalog/placement.ts";
 import { pgError } from "../../errors/pg-error.ts";
 import { judgeTableExpressions } from "../../plan/ddl/judge-expressions.ts";
 import { judgeKeys } from "../../plan/ddl/judge-keys.ts";
 import { tableStatements, type TableDefinition } from "../../plan/ddl/table-definition.ts";
 import { quoteIdentifier, quoteLiteral, quoteQualified } from "../../sql/quote.ts";
-import { isSharded, nodesWithTable, partsOnNode, syncPartitions } from "./create-table.ts";
+import { makeEmpty, nodesWithTable, syncPartitions } from "./table-parts.ts";
 import type { DdlStatement } from "./ddl-statement.ts";
 import type { WantedDistribution } from "./distribution-spec.ts";
 import { readTableDefinition } from "./read-table-definition.ts";
@@ -53,7 +54,7 @@ export async function redistribute(
   }
   await dropIncoming(ddl, incoming);
   await stepAside(ddl, was);
-  await makeAnew(ddl, table, now.distribution!);
+  await makeEmpty(ddl, table, now.distribution!);
   await copyRows(ddl, was, now, table, sources);
   await finish(ddl, table, now.distribution!);
   await dropOld(ddl, was);
@@ -104,22 +105,6 @@ async function stepAside(ddl: DdlStatement, was: Relation): Promise<void> {
     }
     return statements;
   });
-}
-
-/** The new tables, empty, with all that cannot be added behind the rows more cheaply. */
-async function makeAnew(
-  ddl: DdlStatement,
-  table: TableDefinition,
-  distribution: Distribution,
-): Promise<void> {
-  const nodes = nodesWithTable(ddl, distribution);
-  const statements = tableStatements(table, distribution);
-  await ddl.derived(nodes, () => statements.table);
-  await ddl.throughGate(nodes, (node) => [
-    ...(isSharded(distribution) ? partitionsOnNode(table.schema, table.name, distribution, node) : []),
-    ...partsOnNode(table, distribution, node).flatMap((part) => statements.storage(part)),
-    ...(isSharded(distribution) ? [syncPartitions(table)] : []),
-  ]);
 }
 
 async function finish(ddl: DdlStatement, table: TableDefinition, distribution: Distribution): Promise<void> {

@@ -1,10 +1,11 @@
 /** ALTER … RENAME, SET SCHEMA, OWNER TO. */
+import { isSharded } from "../../catalog/placement.ts";
 import type { AlterObjectSchemaStmt, RenameStmt } from "@pgsql/types";
 import { refusal } from "../../errors/refusal.ts";
 import { tableHead } from "../../plan/ddl/table-head.ts";
 import { quoteIdentifier, quoteLiteral } from "../../sql/quote.ts";
 import { tableOfIndex } from "./create-index.ts";
-import { isSharded, nodesWithTable, SCHEMA_BYTES_MAX, syncPartitions } from "./create-table.ts";
+import { nodesWithTable, SCHEMA_BYTES_MAX, syncPartitions } from "./table-parts.ts";
 import type { DdlStatement } from "./ddl-statement.ts";
 import { shardSchemas } from "./drop-objects.ts";
 import { runOnCatalogOnly, runWhereItIs } from "./everywhere.ts";

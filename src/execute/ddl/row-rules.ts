@@ -1,10 +1,11 @@
 /** Triggers and row security: rules that run where a row lies, so they may look at nothing but the row. */
 import type { AlterPolicyStmt, CreatePolicyStmt, CreateTrigStmt } from "@pgsql/types";
 import { relationKey, type Relation, type Routine, type Snapshot } from "../../catalog/snapshot.ts";
+import { isSharded } from "../../catalog/placement.ts";
 import { refusal } from "../../errors/refusal.ts";
 import { judgeExpression, judgeText } from "../../plan/ddl/judge-expressions.ts";
 import { names } from "../../sql/walk.ts";
-import { isSharded, nodesWithTable, syncPartitions } from "./create-table.ts";
+import { nodesWithTable, syncPartitions } from "./table-parts.ts";
 import type { DdlStatement } from "./ddl-statement.ts";
 
 /** Variables that name the partition, or count statements, instead of the table. */

@@ -2,7 +2,7 @@
 import type { RangeVar, TruncateStmt } from "@pgsql/types";
 import type { Relation } from "../../catalog/snapshot.ts";
 import { quoteQualified } from "../../sql/quote.ts";
-import { nodesWithTable } from "./create-table.ts";
+import { nodesWithTable } from "./table-parts.ts";
 import type { DdlStatement } from "./ddl-statement.ts";
 
 export async function truncate(ddl: DdlStatement): Promise<string> {

@@ -11,7 +11,7 @@ import { isVolatileCall } from "../../plan/volatility.ts";
 import { parseStatements } from "../../sql/parse.ts";
 import { quoteIdentifier, quoteLiteral, quoteQualified } from "../../sql/quote.ts";
 import { walk } from "../../sql/walk.ts";
-import { nodesWithTable } from "./create-table.ts";
+import { nodesWithTable } from "./table-parts.ts";
 import type { DdlStatement } from "./ddl-statement.ts";
 
 /** How a data node comes to the column. */
