@@ -1,6 +1,6 @@
 /** pgbench: its tables, made by us so that they can be distributed, and its runs. */
 import { spawn } from "node:child_process";
-import type { Endpoint } from "../test/oracle/wire/connection.ts";
+import type { Endpoint } from "../test/wire/connection.ts";
 import { copyLines, runSql } from "./run-sql.ts";
 
 const ACCOUNTS_PER_BRANCH = 100_000;

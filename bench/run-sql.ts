@@ -1,8 +1,8 @@
 /** Statements that set a benchmark up; they must succeed. */
 import { once } from "node:events";
 import { readError } from "../test/oracle/capture.ts";
-import { WireConnection, type Endpoint } from "../test/oracle/wire/connection.ts";
-import { copyData, copyDone, query, type Frame } from "../test/oracle/wire/frames.ts";
+import { WireConnection, type Endpoint } from "../test/wire/connection.ts";
+import { copyData, copyDone, query, type Frame } from "../test/wire/frames.ts";
 
 const CHUNK_BYTES = 64 * 1024;
 

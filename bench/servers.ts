@@ -5,7 +5,7 @@
 import { existsSync } from "node:fs";
 import { startPlainPostgres } from "../test/cluster/plain-postgres.ts";
 import { startTestCluster, type TestCluster } from "../test/cluster/test-cluster.ts";
-import type { Endpoint } from "../test/oracle/wire/connection.ts";
+import type { Endpoint } from "../test/wire/connection.ts";
 
 export interface BenchOptions {
   readonly name: string;

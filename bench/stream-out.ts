@@ -1,7 +1,7 @@
 /** One large result to one client: bytes a second that arrive there, and what the coordinator's memory does meanwhile. */
 import { connect } from "node:net";
-import { startup, query } from "../test/oracle/wire/frames.ts";
-import type { Endpoint } from "../test/oracle/wire/connection.ts";
+import { startup, query } from "../test/wire/frames.ts";
+import type { Endpoint } from "../test/wire/connection.ts";
 import { compare, type Comparison } from "./interleave.ts";
 import { peakResidentBytes, residentBytes, resetPeak } from "./process-memory.ts";
 import { copyLines, runSql } from "./run-sql.ts";

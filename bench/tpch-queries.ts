@@ -1,8 +1,8 @@
 /** TPC-H: each query on both sides in turn, and the geometric mean of the ratios. */
 import { loadTpch, tpchQuery } from "../test/tpch/load.ts";
-import type { Endpoint } from "../test/oracle/wire/connection.ts";
-import { WireConnection } from "../test/oracle/wire/connection.ts";
-import { query } from "../test/oracle/wire/frames.ts";
+import type { Endpoint } from "../test/wire/connection.ts";
+import { WireConnection } from "../test/wire/connection.ts";
+import { query } from "../test/wire/frames.ts";
 import { compare, type Comparison } from "./interleave.ts";
 import { mustSucceed } from "./run-sql.ts";
 import type { BenchOptions, BenchServers } from "./servers.ts";

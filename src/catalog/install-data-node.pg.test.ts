@@ -1,35 +1,18 @@
 /** A table with shards must speak as the plain table does: same errors, same rights, whatever DDL came before. */
 import pg from "pg";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { startPlainPostgres, type PlainPostgres } from "../../test/cluster/plain-postgres.ts";
+import { beforeEach, expect, test } from "vitest";
 import { colocationId, nodeName } from "./ids.ts";
 import { installDataNode } from "./install-data-node.ts";
 import { partitionByClause, partitionsOnNode } from "./partition-ddl.ts";
-import type { Query } from "./query.ts";
 import type { HashDistribution } from "./snapshot.ts";
+import { plainQuery } from "../../test/cluster/plain-query.ts";
 
-let server: PlainPostgres;
-let client: pg.Client;
-
-const query: Query = async (sql) => {
-  const result = await client.query<(string | null)[]>({ text: sql, rowMode: "array" });
-  return result.rows;
-};
-
-beforeAll(async () => {
-  server = await startPlainPostgres();
-  client = new pg.Client(server.client());
-  await client.connect();
+const query = plainQuery(async (query) => {
   await installDataNode(query);
   await installDataNode(query);
   await query(
     "CREATE ROLE alice; CREATE ROLE bob; CREATE ROLE carol; GRANT CREATE ON DATABASE postgres TO alice",
   );
-});
-
-afterAll(async () => {
-  await client.end();
-  await server.destroy();
 });
 
 const dn1 = nodeName("dn1");
@@ -77,7 +60,7 @@ beforeEach(async () => {
 /** What a client sees of an error: the coordinator takes the shard's ordinal from the names of schema and constraint. */
 async function failure(statement: string): Promise<unknown> {
   try {
-    await client.query(statement);
+    await query(statement);
     return "no error";
   } catch (error) {
     if (!(error instanceof pg.DatabaseError)) throw error;

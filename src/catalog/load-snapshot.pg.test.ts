@@ -1,28 +1,11 @@
 /** What the planner sees of objects that are easily got wrong: qualified names, user types, other roles' sessions. */
-import pg from "pg";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { startPlainPostgres, type PlainPostgres } from "../../test/cluster/plain-postgres.ts";
+import { expect, test } from "vitest";
 import { installCatalog, recordNodes } from "./install-catalog.ts";
 import { loadSnapshot } from "./load-snapshot.ts";
-import type { Query } from "./query.ts";
 import { relationKey, type Relation, type Snapshot } from "./snapshot.ts";
+import { plainQuery } from "../../test/cluster/plain-query.ts";
 
-let server: PlainPostgres;
-let client: pg.Client;
-
-const query: Query = async (sql) => {
-  const result = await client.query<(string | null)[]>({
-    text: sql,
-    rowMode: "array",
-    types: { getTypeParser: () => (value: string) => value },
-  });
-  return result.rows;
-};
-
-beforeAll(async () => {
-  server = await startPlainPostgres();
-  client = new pg.Client(server.client());
-  await client.connect();
+const query = plainQuery(async (query) => {
   await installCatalog(query);
   await recordNodes(query, [{ name: "dn1", kind: "data" }]);
   await query(`
@@ -53,11 +36,6 @@ beforeAll(async () => {
     CREATE EXTENSION pgcrypto;
     CREATE TEMP TABLE hidden (k int);
     RESET search_path`);
-});
-
-afterAll(async () => {
-  await client.end();
-  await server.destroy();
 });
 
 const relation = (snapshot: Snapshot, name: string): Relation => {

@@ -1,43 +1,20 @@
 /** Where PostgreSQL puts a row, there placement.ts and the expression for servers must look for it. */
-import pg from "pg";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { startPlainPostgres, type PlainPostgres } from "../../test/cluster/plain-postgres.ts";
+import { expect, test } from "vitest";
 import { colocationId, nodeName, shardOrdinal } from "./ids.ts";
 import { installCatalog } from "./install-catalog.ts";
 import { loadSnapshot } from "./load-snapshot.ts";
 import { partitionByClause, partitionsOnNode } from "./partition-ddl.ts";
 import { shardOfKey, type ShardedDistribution } from "./placement.ts";
-import type { Query } from "./query.ts";
 import { shardExpression } from "./shard-expression.ts";
 import type { KeyDatum } from "./shard-filter.ts";
 import { DEFAULT_SLICE, MAXVALUE, relationKey, type ListSlice, type Relation } from "./snapshot.ts";
+import { plainQuery } from "../../test/cluster/plain-query.ts";
 
-let server: PlainPostgres;
-let client: pg.Client;
-
-const query: Query = async (sql, parameters) => {
-  const result = await client.query<(string | null)[]>({
-    text: sql,
-    rowMode: "array",
-    types: { getTypeParser: () => (value: string) => value },
-    ...(parameters === undefined ? {} : { values: [...parameters] }),
-  });
-  return result.rows;
-};
-
-beforeAll(async () => {
-  server = await startPlainPostgres();
-  client = new pg.Client(server.client());
-  await client.connect();
+const query = plainQuery(async (query) => {
   await installCatalog(query);
   await query(
     "CREATE SCHEMA app; SELECT setseed(0.7); CREATE COLLATION german (provider = icu, locale = 'de')",
   );
-});
-
-afterAll(async () => {
-  await client.end();
-  await server.destroy();
 });
 
 const dn1 = nodeName("dn1");

@@ -1,11 +1,8 @@
 /** Metadata and snapshot on a real server: what is recorded is what the planner sees. */
-import pg from "pg";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { startPlainPostgres, type PlainPostgres } from "../../test/cluster/plain-postgres.ts";
+import { beforeEach, describe, expect, test } from "vitest";
 import { installCatalog, recordNodes } from "./install-catalog.ts";
 import { currentVersion, loadSnapshot } from "./load-snapshot.ts";
 import { nodesOf } from "./placement.ts";
-import type { Query } from "./query.ts";
 import {
   bumpVersion,
   forgetDropped,
@@ -14,33 +11,13 @@ import {
   type DistributionSpec,
 } from "./record-distribution.ts";
 import { relationKey, type Distribution } from "./snapshot.ts";
+import { plainQuery } from "../../test/cluster/plain-query.ts";
 
-let server: PlainPostgres;
-let client: pg.Client;
-
-const query: Query = async (sql, parameters) => {
-  const result = await client.query<(string | null)[]>({
-    text: sql,
-    rowMode: "array",
-    types: { getTypeParser: () => (value: string) => value },
-    ...(parameters === undefined ? {} : { values: [...parameters] }),
-  });
-  return result.rows;
-};
-
-beforeAll(async () => {
-  server = await startPlainPostgres();
-  client = new pg.Client(server.client());
-  await client.connect();
+const query = plainQuery(async (query) => {
   await installCatalog(query);
   await installCatalog(query);
   const data = ["dn1", "dn2", "dn10"].map((name) => ({ name, kind: "data" }));
   await recordNodes(query, [{ name: "catalog", kind: "catalog" }, { name: "cn1", kind: "compute" }, ...data]);
-});
-
-afterAll(async () => {
-  await client.end();
-  await server.destroy();
 });
 
 beforeEach(async () => {

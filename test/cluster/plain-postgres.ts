@@ -12,10 +12,13 @@ import { temporaryDirectory } from "./temporary-directory.ts";
 
 const run = promisify(execFile);
 
-export interface PlainPostgres {
+/** What a client has to know of a server. */
+export interface Reachable {
   readonly host: string;
   readonly port: number;
+  /** postgresql://… of database postgres as user postgres */
   readonly url: string;
+  /** For `new pg.Client(server.client())`. */
   client(more?: { readonly user?: string; readonly database?: string; readonly password?: string }): {
     host: string;
     port: number;
@@ -23,6 +26,9 @@ export interface PlainPostgres {
     database: string;
     password?: string;
   };
+}
+
+export interface PlainPostgres extends Reachable {
   readonly pid: number;
   /** Stops the server and removes its data. */
   destroy(): Promise<void>;

@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import type { Server } from "../../src/config/topology.ts";
 import { readRunState, type RunningServer, type RunState } from "../../src/operations/cluster-record.ts";
 import { readPostmasterFile } from "../../src/operations/server-processes.ts";
+import type { Reachable } from "./plain-postgres.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -33,20 +34,8 @@ export interface TestClusterOptions {
   readonly asUser?: { readonly uid: number; readonly gid: number; readonly home: string };
 }
 
-export interface TestCluster {
+export interface TestCluster extends Reachable {
   readonly data: string;
-  readonly host: string;
-  readonly port: number;
-  /** postgresql://… of database postgres as user postgres */
-  readonly url: string;
-  /** For `new pg.Client(cluster.client())`. */
-  client(more?: { readonly user?: string; readonly database?: string; readonly password?: string }): {
-    host: string;
-    port: number;
-    user: string;
-    database: string;
-    password?: string;
-  };
   /** Process ids and sockets as they are now. */
   state(): RunState;
   /** A server as operations and backend/ know it, to look at it from outside. */

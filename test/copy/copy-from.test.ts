@@ -1,10 +1,9 @@
 /** COPY FROM STDIN: rows, tags and errors as of one PostgreSQL, whatever the table's distribution (rows S7 and Q12). */
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { endpointOf, WireConnection } from "../oracle/wire/connection.ts";
-import { copyData, copyDone, copyFail, flush, query, sync } from "../oracle/wire/frames.ts";
-import { ask, converse, converseWithBoth, line, startSides, type Sides, type Step } from "./conversation.ts";
-
-let sides: Sides;
+import { describe, expect, test } from "vitest";
+import { endpointOf, WireConnection } from "../wire/connection.ts";
+import { copyData, copyDone, copyFail, flush, query, sync } from "../wire/frames.ts";
+import { ask, converse, line, type Step } from "../sides/conversation.ts";
+import { bothSides } from "../sides/both-sides.ts";
 
 const TABLES = [
   "CREATE TABLE keyed (k int PRIMARY KEY, v text) DISTRIBUTE BY HASH (k)",
@@ -21,20 +20,8 @@ const TABLES = [
   "CREATE TABLE placed (r text, n int) DISTRIBUTE BY LIST (r) (SLICE a VALUES ('eu'), SLICE b VALUES (DEFAULT))",
 ];
 
-beforeAll(async () => {
-  sides = await startSides();
-  const [, made] = await converseWithBoth(sides, TABLES);
-  expect(made.flat()).toEqual(TABLES.flatMap(() => ["CREATE TABLE", "ready I"]));
-});
-
-afterAll(async () => {
-  await sides?.destroy();
-});
-
-async function same(...steps: readonly Step[]): Promise<void> {
-  const [plain, pleiad] = await converseWithBoth(sides, steps);
-  expect(pleiad).toEqual(plain);
-}
+const sides = bothSides(TABLES);
+const { same } = sides;
 
 describe("text", () => {
   test("escapes, NULLs and messages that cut lines anywhere", () =>

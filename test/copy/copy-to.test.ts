@@ -1,8 +1,7 @@
 /** COPY TO STDOUT: the data of all nodes as one stream with one header and one trailer. */
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { converseWithBoth, startSides, type Sides, type Step } from "./conversation.ts";
-
-let sides: Sides;
+import { expect, test } from "vitest";
+import { converseWithBoth, type Step } from "../sides/conversation.ts";
+import { bothSides } from "../sides/both-sides.ts";
 
 const SETUP: readonly Step[] = [
   "CREATE TABLE keyed (k int PRIMARY KEY, v text, n numeric, g int GENERATED ALWAYS AS (k * 2) STORED) DISTRIBUTE BY HASH (k)",
@@ -14,15 +13,7 @@ const SETUP: readonly Step[] = [
   "CREATE VIEW some AS SELECT k FROM keyed WHERE k < 4",
 ];
 
-beforeAll(async () => {
-  sides = await startSides();
-  const [plain, pleiad] = await converseWithBoth(sides, SETUP);
-  expect(pleiad).toEqual(plain);
-});
-
-afterAll(async () => {
-  await sides?.destroy();
-});
+const sides = bothSides(SETUP);
 
 /** Rows of a table have no order. */
 const sorted = (answers: string[][]): string[][] => answers.map((answer) => answer.toSorted());

@@ -1,9 +1,8 @@
 /** Both servers with the tables that the driver tests use, and the way to compare what a driver makes of them. */
 import { spawn, spawnSync } from "node:child_process";
-import { expect } from "vitest";
 import { copyLines, runSql } from "../../bench/run-sql.ts";
 import { startTestServers, type TestServers } from "../oracle/test-servers.ts";
-import type { Endpoint } from "../oracle/wire/connection.ts";
+import type { Endpoint } from "../wire/connection.ts";
 
 /** `pgBin`: programs of another PostgreSQL than the one of npm, for both. */
 export async function startDriverServers(pgBin?: string): Promise<TestServers> {
@@ -37,15 +36,6 @@ function* itemLines(): Generator<string> {
 
 function* noteLines(): Generator<string> {
   for (let id = 1; id <= 900; id++) yield `${id}\t${(id * 7) % 520}\tnote ${id % 40}\n`;
-}
-
-/** What a driver sees on both sides must be equal. */
-export async function expectSame(
-  servers: TestServers,
-  scenario: (at: Endpoint) => Promise<unknown>,
-): Promise<void> {
-  const [plain, subject] = [await scenario(servers.plain), await scenario(servers.subject)];
-  expect(subject).toEqual(plain);
 }
 
 /** Version of a client program on the path, or undefined. */

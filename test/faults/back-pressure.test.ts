@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { residentBytes } from "../../bench/process-memory.ts";
 import { copyLines, runSql } from "../../bench/run-sql.ts";
-import { query } from "../oracle/wire/frames.ts";
+import { query } from "../wire/frames.ts";
 import { Client, leftBehind, startTestServers, type TestServers } from "./fault-servers.ts";
 
 const STOPPED_MS = 4000;

@@ -12,7 +12,7 @@ import { pleiad } from "../cluster/pleiad-command.ts";
 import { queryServer } from "../cluster/server-query.ts";
 import { temporaryDirectory } from "../cluster/temporary-directory.ts";
 import { startTestCluster, type TestCluster } from "../cluster/test-cluster.ts";
-import { ConnectionLostError } from "../oracle/wire/connection.ts";
+import { ConnectionLostError } from "../wire/connection.ts";
 import { Client } from "./fault-servers.ts";
 
 const NODES = ["dn1", "dn2"];

@@ -3,8 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { queryServer } from "../cluster/server-query.ts";
 import { startTestServers, type TestServers } from "../oracle/test-servers.ts";
-import { WireConnection, type Endpoint } from "../oracle/wire/connection.ts";
-import { query, type Frame } from "../oracle/wire/frames.ts";
+import { WireConnection, type Endpoint } from "../wire/connection.ts";
+import { query, type Frame } from "../wire/frames.ts";
 import { readError, readRow, type AnswerError } from "../oracle/capture.ts";
 
 export { startTestServers, type TestServers };

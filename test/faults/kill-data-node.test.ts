@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { copyLines, runSql } from "../../bench/run-sql.ts";
 import { queryServer } from "../cluster/server-query.ts";
 import { startTestCluster, type TestCluster } from "../cluster/test-cluster.ts";
-import { ConnectionLostError } from "../oracle/wire/connection.ts";
+import { ConnectionLostError } from "../wire/connection.ts";
 import { Client } from "./fault-servers.ts";
 
 const PLAIN = process.env["PLEIAD_TEST_SUBJECT"] === "plain";

@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { RandomSource } from "../oracle/random-source.ts";
-import { copyData, frame, int32, query, startup } from "../oracle/wire/frames.ts";
+import { copyData, frame, int32, query, startup } from "../wire/frames.ts";
 import { Client, leftBehind, startTestServers, type TestServers } from "./fault-servers.ts";
 
 let servers: TestServers;

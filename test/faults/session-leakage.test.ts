@@ -6,7 +6,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { copyLines, runSql } from "../../bench/run-sql.ts";
 import { RandomSource } from "../oracle/random-source.ts";
-import type { Endpoint } from "../oracle/wire/connection.ts";
+import { expectSame } from "../sides/expect-same.ts";
+import type { Endpoint } from "../wire/connection.ts";
 import {
   bind,
   close,
@@ -16,7 +17,7 @@ import {
   parse,
   query,
   sync,
-} from "../oracle/wire/frames.ts";
+} from "../wire/frames.ts";
 import { Client, leftBehind, startTestServers, summarise, type TestServers } from "./fault-servers.ts";
 
 let servers: TestServers;
@@ -46,10 +47,7 @@ afterAll(async () => {
   await servers?.stop();
 });
 
-async function both(scenario: (at: Endpoint) => Promise<unknown>): Promise<void> {
-  const [plain, subject] = [await scenario(servers.plain), await scenario(servers.subject)];
-  expect(subject).toEqual(plain);
-}
+const both = (scenario: (at: Endpoint) => Promise<unknown>) => expectSame(servers, scenario);
 
 /** What one client does to its session, and the question whose answer shows it. */
 const STATES: readonly (readonly [string, string])[] = [

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { copyLines, runSql } from "../../bench/run-sql.ts";
-import { bind, copyData, execute, parse, query, startup } from "../oracle/wire/frames.ts";
+import { bind, copyData, execute, parse, query, startup } from "../wire/frames.ts";
 import { Client, leftBehind, startTestServers, type TestServers } from "./fault-servers.ts";
 
 let servers: TestServers;

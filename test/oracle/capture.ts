@@ -2,7 +2,7 @@
  * What a statement answered, as far as a client can see it: columns with their types and origins, rows as text, the whole
  * command tag, the error's fields, and the transaction state afterwards.
  */
-import { ConnectionLostError, WireConnection, type Endpoint } from "./wire/connection.ts";
+import { ConnectionLostError, WireConnection, type Endpoint } from "../wire/connection.ts";
 import {
   bind,
   copyData,
@@ -14,7 +14,7 @@ import {
   query,
   sync,
   type Frame,
-} from "./wire/frames.ts";
+} from "../wire/frames.ts";
 
 export interface AnswerColumn {
   readonly name: string;

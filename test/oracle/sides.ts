@@ -1,7 +1,7 @@
 /** Opens the two sides that a command line or a test names, or starts both. */
 import { OracleSide } from "./capture.ts";
 import { loadOracleData, type Layout } from "./load.ts";
-import { endpointOf, type Endpoint } from "./wire/connection.ts";
+import { endpointOf, type Endpoint } from "../wire/connection.ts";
 
 export interface SideOptions {
   readonly plain?: string | undefined;

@@ -4,8 +4,8 @@
  */
 import { startPlainPostgres } from "../cluster/plain-postgres.ts";
 import { startTestCluster, type TestCluster } from "../cluster/test-cluster.ts";
-import { WireConnection, type Endpoint } from "./wire/connection.ts";
-import { query } from "./wire/frames.ts";
+import { WireConnection, type Endpoint } from "../wire/connection.ts";
+import { query } from "../wire/frames.ts";
 
 export interface TestServers {
   readonly plain: Endpoint;

@@ -3,9 +3,11 @@
  * row k holds is known, so a row of somebody else's answer is recognised.
  */
 import pg from "pg";
+import { expect } from "vitest";
 import { startPlainPostgres } from "../cluster/plain-postgres.ts";
 import { startTestCluster } from "../cluster/test-cluster.ts";
-import type { Endpoint } from "../oracle/wire/connection.ts";
+import { expectSame } from "../sides/expect-same.ts";
+import type { Endpoint } from "../wire/connection.ts";
 
 export interface BothServers {
   readonly plain: Endpoint;
@@ -38,4 +40,14 @@ export async function startBothServers(): Promise<BothServers> {
       await Promise.all([plain.destroy(), cluster.destroy()]);
     },
   };
+}
+
+/** What both answer, which is the same; neither leaves anything unanswered. */
+export async function sameTalk(
+  servers: BothServers,
+  talk: (at: Endpoint) => Promise<string[]>,
+): Promise<string[]> {
+  const answers = await expectSame(servers, talk);
+  expect(answers.includes("silent"), answers.join("|")).toBe(false);
+  return answers;
 }

@@ -4,8 +4,8 @@
  */
 import { connect } from "node:net";
 import { parseErrorFields } from "../../src/protocol/error-response.ts";
-import { query, sync, type Frame } from "../oracle/wire/frames.ts";
-import { ConnectionLostError, WireConnection, type Endpoint } from "../oracle/wire/connection.ts";
+import { query, sync, type Frame } from "../wire/frames.ts";
+import { ConnectionLostError, WireConnection, type Endpoint } from "../wire/connection.ts";
 
 type NoAnswer = "closed" | "silent";
 

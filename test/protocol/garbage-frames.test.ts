@@ -16,8 +16,8 @@ import {
   query,
   sync,
   terminate,
-} from "../oracle/wire/frames.ts";
-import { startBothServers, type BothServers } from "./both-servers.ts";
+} from "../wire/frames.ts";
+import { sameTalk, startBothServers, type BothServers } from "./both-servers.ts";
 import { converse, shout, type ConversationOptions } from "./conversation.ts";
 
 let servers: BothServers;
@@ -28,14 +28,8 @@ beforeAll(async () => {
 
 afterAll(() => servers?.stop());
 
-async function expectSame(bytes: readonly Buffer[], options: ConversationOptions = {}): Promise<string[]> {
-  const [right, answered] = await Promise.all([
-    converse(servers.plain, bytes, options),
-    converse(servers.subject, bytes, options),
-  ]);
-  expect(answered).toEqual(right);
-  expect(right.includes("silent"), right.join("|")).toBe(false);
-  return right;
+function expectSame(bytes: readonly Buffer[], options: ConversationOptions = {}): Promise<string[]> {
+  return sameTalk(servers, (at) => converse(at, bytes, options));
 }
 
 /** A header that says what it likes. */

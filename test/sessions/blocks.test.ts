@@ -1,29 +1,17 @@
 /** DO blocks, procedures and set_config(), as on one PostgreSQL. */
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { converseWithBoth, startSides, type Sides } from "../copy/conversation.ts";
+import { expect, test } from "vitest";
+import { converseWithBoth } from "../sides/conversation.ts";
+import { bothSides } from "../sides/both-sides.ts";
 
-let sides: Sides;
-
-beforeAll(async () => {
-  sides = await startSides();
-  await converseWithBoth(sides, [
-    "CREATE TABLE keyed (k int PRIMARY KEY, v text) DISTRIBUTE BY HASH (k)",
-    "INSERT INTO keyed SELECT i, 'v' || i FROM generate_series(1, 20) i",
-    "CREATE PROCEDURE tally(INOUT n bigint) LANGUAGE plpgsql AS 'BEGIN SELECT count(*) + n INTO n FROM keyed; END'",
-    "CREATE FUNCTION above(n int) RETURNS SETOF keyed LANGUAGE sql STABLE AS 'SELECT * FROM keyed WHERE k > n'",
-    "CREATE FUNCTION peep() RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT count(*) FROM keyed); END'",
-    "CREATE ROLE block_stranger",
-  ]);
-});
-
-afterAll(async () => {
-  await sides?.destroy();
-});
-
-async function same(...steps: readonly string[]): Promise<void> {
-  const [plain, pleiad] = await converseWithBoth(sides, steps);
-  expect(pleiad).toEqual(plain);
-}
+const sides = bothSides([
+  "CREATE TABLE keyed (k int PRIMARY KEY, v text) DISTRIBUTE BY HASH (k)",
+  "INSERT INTO keyed SELECT i, 'v' || i FROM generate_series(1, 20) i",
+  "CREATE PROCEDURE tally(INOUT n bigint) LANGUAGE plpgsql AS 'BEGIN SELECT count(*) + n INTO n FROM keyed; END'",
+  "CREATE FUNCTION above(n int) RETURNS SETOF keyed LANGUAGE sql STABLE AS 'SELECT * FROM keyed WHERE k > n'",
+  "CREATE FUNCTION peep() RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT count(*) FROM keyed); END'",
+  "CREATE ROLE block_stranger",
+]);
+const { same } = sides;
 
 test("a block without tables", () =>
   same(

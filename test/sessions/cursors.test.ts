@@ -1,7 +1,8 @@
 /** Cursors as of one PostgreSQL, wherever their rows come from (row S11), also under the extended protocol (row S4). */
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { converseWithBoth, line, startSides, type Sides } from "../copy/conversation.ts";
-import { endpointOf, WireConnection } from "../oracle/wire/connection.ts";
+import { expect, test } from "vitest";
+import { line } from "../sides/conversation.ts";
+import { bothSides } from "../sides/both-sides.ts";
+import { endpointOf, WireConnection } from "../wire/connection.ts";
 import {
   bind,
   describe as describeMessage,
@@ -10,26 +11,13 @@ import {
   parse,
   sync,
   type Frame,
-} from "../oracle/wire/frames.ts";
+} from "../wire/frames.ts";
 
-let sides: Sides;
-
-beforeAll(async () => {
-  sides = await startSides();
-  await converseWithBoth(sides, [
-    "CREATE TABLE keyed (k int PRIMARY KEY, v text) DISTRIBUTE BY HASH (k)",
-    "INSERT INTO keyed SELECT i, 'v' || i FROM generate_series(1, 20) i",
-  ]);
-});
-
-afterAll(async () => {
-  await sides?.destroy();
-});
-
-async function same(...steps: readonly string[]): Promise<void> {
-  const [plain, pleiad] = await converseWithBoth(sides, steps);
-  expect(pleiad).toEqual(plain);
-}
+const sides = bothSides([
+  "CREATE TABLE keyed (k int PRIMARY KEY, v text) DISTRIBUTE BY HASH (k)",
+  "INSERT INTO keyed SELECT i, 'v' || i FROM generate_series(1, 20) i",
+]);
+const { same } = sides;
 
 const ORDERED = "FOR SELECT k, v FROM keyed ORDER BY k";
 

@@ -1,30 +1,20 @@
 /** EXPLAIN shows where a statement runs, executes nothing without ANALYZE, and answers in valid documents. */
 import { parse } from "yaml";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import pg from "pg";
-import { startTestCluster, type TestCluster } from "../cluster/test-cluster.ts";
+import { expect, test } from "vitest";
+import { clusterClient } from "../cluster/cluster-client.ts";
 
-let cluster: TestCluster;
-let client: pg.Client;
-
-beforeAll(async () => {
-  cluster = await startTestCluster();
-  client = new pg.Client(cluster.client());
-  await client.connect();
-  await client.query("CREATE TABLE keyed (k int PRIMARY KEY, v text) DISTRIBUTE BY HASH (k)");
-  await client.query(
-    "CREATE TABLE other (k int PRIMARY KEY, n int) DISTRIBUTE BY HASH (k) COLOCATE WITH NONE",
-  );
-  await client.query("INSERT INTO keyed SELECT i, 'v' || i FROM generate_series(1, 40) i");
-});
-
-afterAll(async () => {
-  await client?.end();
-  await cluster?.destroy();
-});
+const at = clusterClient([
+  "CREATE TABLE keyed (k int PRIMARY KEY, v text) DISTRIBUTE BY HASH (k)",
+  "CREATE TABLE other (k int PRIMARY KEY, n int) DISTRIBUTE BY HASH (k) COLOCATE WITH NONE",
+  "INSERT INTO keyed SELECT i, 'v' || i FROM generate_series(1, 40) i",
+]);
 
 async function plan(sql: string, values?: readonly unknown[]): Promise<string> {
-  const { rows } = await client.query<[string]>({ text: sql, rowMode: "array", values: [...(values ?? [])] });
+  const { rows } = await at.client.query<[string]>({
+    text: sql,
+    rowMode: "array",
+    values: [...(values ?? [])],
+  });
   return rows.map(([text]) => (typeof text === "string" ? text : JSON.stringify(text))).join("\n");
 }
 
@@ -48,7 +38,7 @@ test("a parameter of the extended protocol chooses the node", async () => {
 });
 
 test("json, yaml and xml are documents", async () => {
-  const json = await client.query<{
+  const json = await at.client.query<{
     "QUERY PLAN": { Plan: object; "Distributed Plan": { Level: string } }[];
   }>("EXPLAIN (FORMAT json, ANALYZE) SELECT * FROM keyed WHERE k = 3");
   expect(json.rows[0]!["QUERY PLAN"][0]!.Plan).toMatchObject({ "Actual Rows": 1 });
@@ -69,23 +59,23 @@ test("ANALYZE executes and measures", async () => {
 
 test("EXPLAIN of a write writes nothing; ANALYZE does, within the transaction", async () => {
   const count = async (): Promise<unknown> =>
-    (await client.query<{ n: number }>("SELECT count(*)::int AS n FROM keyed WHERE v = 'new'")).rows[0]!.n;
+    (await at.client.query<{ n: number }>("SELECT count(*)::int AS n FROM keyed WHERE v = 'new'")).rows[0]!.n;
   await plan("EXPLAIN DELETE FROM keyed");
   await plan("EXPLAIN UPDATE keyed SET v = 'new'");
   await plan("EXPLAIN INSERT INTO keyed VALUES (100, 'new')");
   await plan("EXPLAIN INSERT INTO keyed SELECT k + 100, 'new' FROM keyed");
   expect(await count()).toBe(0);
-  await client.query("BEGIN");
+  await at.client.query("BEGIN");
   expect(await plan("EXPLAIN ANALYZE UPDATE keyed SET v = 'new'")).toContain("Rows Written: 40");
   await plan("EXPLAIN ANALYZE INSERT INTO keyed SELECT k + 100, 'new' FROM keyed");
   await plan("EXPLAIN ANALYZE DELETE FROM keyed WHERE k = 3");
   expect(await count()).toBe(79);
-  await client.query("ROLLBACK");
+  await at.client.query("ROLLBACK");
   expect(await count()).toBe(0);
 });
 
 test("EXECUTE, DECLARE, CREATE TABLE AS", async () => {
-  await client.query("PREPARE p (int) AS SELECT v FROM keyed WHERE k = $1");
+  await at.client.query("PREPARE p (int) AS SELECT v FROM keyed WHERE k = $1");
   expect(await plan("EXPLAIN EXECUTE p (7)")).toContain("Distributed Plan: route");
   expect(await plan("EXPLAIN (COSTS OFF) DECLARE c CURSOR FOR SELECT k FROM keyed")).toContain(
     "Distributed Plan: gather",

@@ -1,23 +1,15 @@
 /** What belongs to a session: notifications, advisory locks, last values of sequences, locks of tables (row S11). */
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { ask, converseWithBoth, line, startSides, type Sides } from "../copy/conversation.ts";
-import { endpointOf, WireConnection } from "../oracle/wire/connection.ts";
+import { expect, test } from "vitest";
+import { ask, line } from "../sides/conversation.ts";
+import { bothSides } from "../sides/both-sides.ts";
+import { endpointOf, WireConnection } from "../wire/connection.ts";
 
-let sides: Sides;
-
-beforeAll(async () => {
-  sides = await startSides();
-  await converseWithBoth(sides, [
-    "CREATE TABLE keyed (k int PRIMARY KEY, v text) DISTRIBUTE BY HASH (k)",
-    "CREATE TABLE other (n int) TO NODE (dn2)",
-    "CREATE SEQUENCE numbers",
-    "INSERT INTO keyed SELECT i, 'v' FROM generate_series(1, 20) i",
-  ]);
-});
-
-afterAll(async () => {
-  await sides?.destroy();
-});
+const sides = bothSides([
+  "CREATE TABLE keyed (k int PRIMARY KEY, v text) DISTRIBUTE BY HASH (k)",
+  "CREATE TABLE other (n int) TO NODE (dn2)",
+  "CREATE SEQUENCE numbers",
+  "INSERT INTO keyed SELECT i, 'v' FROM generate_series(1, 20) i",
+]);
 
 type Turn = readonly [session: number, sql: string];
 

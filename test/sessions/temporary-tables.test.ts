@@ -1,18 +1,15 @@
 /** Temporary tables as of one PostgreSQL: they are the session's own, hide users' tables of their name, and go with the session. */
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { converse, converseWithBoth, startSides, type Sides, type Step } from "../copy/conversation.ts";
+import { beforeEach, expect, test } from "vitest";
+import { converse, converseWithBoth } from "../sides/conversation.ts";
+import { bothSides } from "../sides/both-sides.ts";
 
-let sides: Sides;
-
-beforeAll(async () => {
-  sides = await startSides();
-  await converseWithBoth(sides, [
-    "CREATE TABLE keyed (k int PRIMARY KEY, v text) DISTRIBUTE BY HASH (k)",
-    "CREATE TABLE numbered (id serial, n int, v text DEFAULT 'none') DISTRIBUTE BY HASH (n)",
-    "CREATE TABLE ref (r int PRIMARY KEY, name text) DISTRIBUTE BY REPLICATION",
-    "INSERT INTO ref SELECT i, 'r' || i FROM generate_series(1, 5) i",
-  ]);
-});
+const sides = bothSides([
+  "CREATE TABLE keyed (k int PRIMARY KEY, v text) DISTRIBUTE BY HASH (k)",
+  "CREATE TABLE numbered (id serial, n int, v text DEFAULT 'none') DISTRIBUTE BY HASH (n)",
+  "CREATE TABLE ref (r int PRIMARY KEY, name text) DISTRIBUTE BY REPLICATION",
+  "INSERT INTO ref SELECT i, 'r' || i FROM generate_series(1, 5) i",
+]);
+const { same } = sides;
 
 beforeEach(async () => {
   await converseWithBoth(sides, [
@@ -21,16 +18,6 @@ beforeEach(async () => {
     "DELETE FROM numbered",
   ]);
 });
-
-afterAll(async () => {
-  await sides?.destroy();
-});
-
-/** OIDs of the temporary tables are not those of the other server. */
-async function same(...steps: readonly Step[]): Promise<void> {
-  const [plain, pleiad] = await converseWithBoth(sides, steps);
-  expect(pleiad).toEqual(plain);
-}
 
 const REAL = "SELECT count(*), min(v), max(v) FROM public.keyed";
 

@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import { once } from "node:events";
 import { splitStatements } from "../oracle/split-statements.ts";
 import { readError } from "../oracle/capture.ts";
-import { WireConnection, type Endpoint } from "../oracle/wire/connection.ts";
-import { copyData, copyDone, query, type Frame } from "../oracle/wire/frames.ts";
+import { WireConnection, type Endpoint } from "../wire/connection.ts";
+import { copyData, copyDone, query, type Frame } from "../wire/frames.ts";
 import { TABLES, tpchLines, type TpchTable } from "./generate.ts";
 
 const CHUNK_BYTES = 64 * 1024;

@@ -4,8 +4,9 @@ import pg from "pg";
 import Cursor from "pg-cursor";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { TestServers } from "../../oracle/test-servers.ts";
-import type { Endpoint } from "../../oracle/wire/connection.ts";
-import { expectSame, startDriverServers } from "../sides.ts";
+import type { Endpoint } from "../../wire/connection.ts";
+import { expectSame } from "../../sides/expect-same.ts";
+import { startDriverServers } from "../sides.ts";
 import { CopyInQuery, CopyOutQuery } from "./copy-query.ts";
 
 let servers: TestServers;
@@ -18,7 +19,7 @@ afterAll(async () => {
   await servers?.stop();
 });
 
-function withClient(scenario: (client: pg.Client) => Promise<unknown>): Promise<void> {
+function withClient(scenario: (client: pg.Client) => Promise<unknown>): Promise<unknown> {
   return expectSame(servers, async (at: Endpoint) => {
     const client = new pg.Client({ ...at });
     await client.connect();

@@ -2,8 +2,9 @@
 import postgres from "postgres";
 import { afterAll, beforeAll, test } from "vitest";
 import type { TestServers } from "../../oracle/test-servers.ts";
-import type { Endpoint } from "../../oracle/wire/connection.ts";
-import { expectSame, startDriverServers } from "../sides.ts";
+import type { Endpoint } from "../../wire/connection.ts";
+import { expectSame } from "../../sides/expect-same.ts";
+import { startDriverServers } from "../sides.ts";
 
 let servers: TestServers;
 
@@ -18,7 +19,7 @@ afterAll(async () => {
 function withSql(
   scenario: (sql: postgres.Sql) => Promise<unknown>,
   options: postgres.Options<{}> = {},
-): Promise<void> {
+): Promise<unknown> {
   return expectSame(servers, async (at: Endpoint) => {
     const sql = postgres({
       host: at.host,

@@ -4,8 +4,8 @@
  */
 import { startPlainPostgres, type PlainPostgres } from "../cluster/plain-postgres.ts";
 import { startTestCluster, type TestCluster } from "../cluster/test-cluster.ts";
-import { WireConnection, endpointOf } from "../oracle/wire/connection.ts";
-import { copyData, copyDone, copyFail, query, type Frame } from "../oracle/wire/frames.ts";
+import { WireConnection, endpointOf } from "../wire/connection.ts";
+import { copyData, copyDone, copyFail, query, type Frame } from "../wire/frames.ts";
 
 export interface CopyInput {
   readonly copy: string;
@@ -58,7 +58,7 @@ export async function converse(url: string, steps: readonly Step[]): Promise<str
 
 /** The same on both sides: [plain, pleiad]. */
 export async function converseWithBoth(
-  { plain, pleiad }: Sides,
+  { plain, pleiad }: Pick<Sides, "plain" | "pleiad">,
   steps: readonly Step[],
 ): Promise<[plain: string[][], pleiad: string[][]]> {
   const plainSteps = steps.map((step) => (typeof step === "string" ? withoutDistribution(step) : step));
