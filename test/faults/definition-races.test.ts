@@ -6,16 +6,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { runSql } from "../../bench/run-sql.ts";
 import { readError } from "../oracle/capture.ts";
-import {
-  frame,
-  int16,
-  parse,
-  describe as describeFrame,
-  execute,
-  query,
-  sync,
-} from "../oracle/wire/frames.ts";
-import type { Frame } from "../oracle/wire/frames.ts";
+import { frame, int16, parse, describe as describeFrame, execute, query, sync } from "../wire/frames.ts";
+import type { Frame } from "../wire/frames.ts";
 import { Client, startTestServers, type TestServers } from "./fault-servers.ts";
 
 /** How long the definition's transaction stays open: the statement is sent meanwhile, and waits for it. */

@@ -4,7 +4,7 @@ import { converseWithBoth, startSides, type Sides, type Step } from "./conversat
 
 export interface BothSides extends Pick<Sides, "plain" | "pleiad"> {
   /** A session of these steps, in which both say the same. */
-  same(...steps: readonly Step[]): Promise<void>;
+  readonly same: (...steps: readonly Step[]) => Promise<void>;
 }
 
 /** To be called where the file's tests are described: starts both, and prepares them by a session in which both say the same. */

@@ -9,7 +9,7 @@ import type { Relation } from "../../catalog/snapshot.ts";
 import { refusal } from "../../errors/refusal.ts";
 import { endOfName } from "../../plan/ddl/table-head.ts";
 import { quoteIdentifier, quoteLiteral, quoteQualified } from "../../sql/quote.ts";
-import { nodesWithTable } from "./create-table.ts";
+import { nodesWithTable } from "./table-parts.ts";
 import type { DdlStatement } from "./ddl-statement.ts";
 
 export async function refreshMaterializedView(ddl: DdlStatement): Promise<string> {
