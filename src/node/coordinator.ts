@@ -1,6 +1,6 @@
 /**
- * One coordinator: accepts clients, authenticates them, gives each a session. All state that sessions share hangs on the
- * object made here; a process may hold several coordinators.
+ * One coordinator: listens for clients and makes all that their sessions share. The state hangs on the object made here; a
+ * process may hold several coordinators.
  */
 import net from "node:net";
 import { join } from "node:path";
@@ -8,20 +8,17 @@ import { Multiplexer } from "../backend/multiplexer.ts";
 import { Pools } from "../backend/pool.ts";
 import type { PleiadConfig } from "../config/schema.ts";
 import type { Topology } from "../config/topology.ts";
-import { PgError, pgError } from "../errors/pg-error.ts";
 import type { Log } from "../observe/log.ts";
-import { backendKeyData } from "../protocol/backend-messages.ts";
 import { DatabaseCatalogs } from "../session/database-catalog.ts";
 import type { SessionHost } from "../session/host.ts";
-import { Session } from "../session/session.ts";
 import { initializeParser } from "../sql/parse.ts";
 import { CatalogCommitLog } from "../transaction/commit-log.ts";
 import { recoverPrepared } from "../transaction/recovery.ts";
 import { loadCertificate, ownCertificate } from "../security/certificate.ts";
 import { HostRules } from "../security/host-rules.ts";
-import { CancelRegistry } from "./cancel-registry.ts";
-import { refuseClient, startClient, type StartupOptions } from "./client-startup.ts";
+import type { StartupOptions } from "./client-startup.ts";
 import { openGates } from "./gates.ts";
+import { Reception } from "./reception.ts";
 import { clusterSecret, roleLogins } from "./role-logins.ts";
 import { serverTls } from "./server-tls.ts";
 
@@ -65,8 +62,6 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     defaultShards: config.shards,
     gateSecrets: await openGates(topology),
   };
-  const cancels = new CancelRegistry();
-  const sessions = new Set<Session>();
   const startup: StartupOptions = {
     tls: await clientTls(config),
     rules: new HostRules(
@@ -79,61 +74,8 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     fakeVerifierSecret: clusterSecret(config.data),
     refused: (address, reason) => log.info("a client was not let in", { address, reason }),
   };
-
-  const accept = async (socket: net.Socket): Promise<void> => {
-    const client = await startClient(socket, startup);
-    if (client === undefined) return;
-    if (client.kind === "cancel") {
-      cancels.cancel(client.pid, client.key);
-      client.socket.end();
-      return;
-    }
-    if (sessions.size >= config.max_client_connections) {
-      const message = "sorry, too many clients already";
-      refuseClient(client.socket, new PgError({ severity: "FATAL", code: "53300", message }));
-      return;
-    }
-    const registration = cancels.register(client.protocolMinor, () => session.cancel());
-    const session = new Session(
-      host,
-      {
-        socket: client.socket,
-        user: client.user,
-        database: client.database,
-        options: client.options,
-        processId: registration.pid,
-        keyData: backendKeyData(registration.pid, registration.key),
-        rest: client.rest,
-      },
-      () => {
-        sessions.delete(session);
-        registration.release();
-      },
-    );
-    sessions.add(session);
-    try {
-      await session.start();
-    } catch (error) {
-      session.fatal(error instanceof PgError ? error : pgError("XX000", String(error)));
-    }
-  };
-
-  /** Connections that are not sessions yet. */
-  const arriving = new Set<net.Socket>();
-  const server = net.createServer({ allowHalfOpen: true }, (socket) => {
-    arriving.add(socket);
-    accept(socket)
-      .catch((error: unknown) => {
-        if (!(error instanceof PgError))
-          log.error("a client could not be accepted", { error: String(error) });
-        const fields =
-          error instanceof PgError
-            ? error.fields
-            : { code: "XX000", message: "internal error at the start of the session" };
-        refuseClient(socket, new PgError({ ...fields, severity: "FATAL" }));
-      })
-      .finally(() => arriving.delete(socket));
-  });
+  const reception = new Reception(host, startup, config.max_client_connections, log);
+  const server = net.createServer({ allowHalfOpen: true }, (socket) => reception.receive(socket));
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen({ host: config.host, port: config.port, backlog: 4096 }, () => {
@@ -147,9 +89,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     port: address.port,
     close: async () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      for (const session of sessions)
-        session.fatal(pgError("57P01", "terminating connection due to administrator command"));
-      for (const socket of arriving) socket.destroy();
+      reception.close();
       await closed;
       commitLog.end();
       multiplexer.end();
