@@ -2,8 +2,9 @@
  * OIDs of types within binary values: arrays, composites and records say of what type their parts are. Such an OID is one server's,
  * and is replaced in place by another server's for the same type; nothing else of the value changes.
  */
+import { FIRST_USER_OID } from "../catalog/type-oids.ts";
 import { refusal } from "../errors/refusal.ts";
-import { FIRST_USER_OID, type TypeTable } from "./type-table.ts";
+import type { TypeTable } from "./type-table.ts";
 
 const RECORD = 2249;
 const RECORD_ARRAY = 2287;

@@ -1,8 +1,6 @@
 /** Types that users have made, as one server numbers them: the same type has another OID on every server. */
+import { FIRST_USER_OID } from "../catalog/type-oids.ts";
 import type { BackendConnection } from "../backend/backend-connection.ts";
-
-/** First OID of what users make; smaller ones are the same everywhere. */
-export const FIRST_USER_OID = 16384;
 
 export interface UserTypeEntry {
   /** The same on all servers. */

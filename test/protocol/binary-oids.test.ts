@@ -6,8 +6,8 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { runSql } from "../../bench/run-sql.ts";
 import { queryServer } from "../cluster/server-query.ts";
 import { Client, startTestServers, summarise, type TestServers } from "../faults/fault-servers.ts";
-import { bind, describe, execute, frame, int32, parse, query, sync } from "../oracle/wire/frames.ts";
-import type { Endpoint } from "../oracle/wire/connection.ts";
+import { bind, describe, execute, frame, int32, parse, query, sync } from "../wire/frames.ts";
+import type { Endpoint } from "../wire/connection.ts";
 
 let servers: TestServers;
 
