@@ -1,7 +1,7 @@
 /** Parameters of a text that is only a part of the client's statement. */
 import { tokenize, tokenText } from "../sql/tokens.ts";
 import type { Run } from "./run.ts";
-import { FIRST_USER_OID } from "./type-table.ts";
+import { FIRST_USER_OID } from "../catalog/type-oids.ts";
 
 const BYTEA = 17;
 const TEXT = 25;
