@@ -9,7 +9,7 @@ import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { queryServer } from "../cluster/server-query.ts";
 import { startTestCluster, type TestCluster } from "../cluster/test-cluster.ts";
-import { bind, execute, parse, sync } from "../oracle/wire/frames.ts";
+import { bind, execute, parse, sync } from "../wire/frames.ts";
 import { Client, summarise } from "./fault-servers.ts";
 
 const SECRET = "Sw0rdfish-of-the-test";
