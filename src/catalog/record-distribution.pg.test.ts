@@ -2,7 +2,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { installCatalog, recordNodes } from "./install-catalog.ts";
 import { currentVersion, loadSnapshot } from "./load-snapshot.ts";
-import { nodesOf } from "./placement.ts";
 import {
   bumpVersion,
   forgetDropped,
