@@ -16,7 +16,6 @@ import {
 import type { OpenedFunctions } from "./open-functions.ts";
 import type { QueryTree } from "./query-tree.ts";
 import { settingCall, type SettingCall } from "./setting-calls.ts";
-import { fieldsOf } from "./table-names.ts";
 import { builtInName, type CallContext } from "./volatility.ts";
 
 export interface CatalogUse {
@@ -49,7 +48,6 @@ export function findCatalogUse(
   for (const { name } of tree.catalogRelations) {
     if (shellRelations.test(name)) throw refusal("shell-statistics", `Relation "${name}".`);
   }
-  refuseEstimates(tree);
   let needed = tree.catalogRelations.length > 0 || functions.readsCatalogs || functions.writesCatalogs;
   let writes = functions.writesCatalogs;
   const settingCalls = [...functions.settingCalls];
@@ -80,26 +78,4 @@ export function findCatalogUse(
     writes ||= writingFunctions.has(name) || writingPattern.test(name);
   }
   return { needed, writes, settingCalls, connectionFunction };
-}
-
-/**
- * pg_class.reltuples of a shell is not the table's. As one of the columns that pg_dump or JDBC fetch along with many others it
- * may pass; a statement that is about it may not: SELECT reltuples::bigint FROM pg_class WHERE relname = 'orders'.
- */
-function refuseEstimates(tree: QueryTree): void {
-  const estimates = new Set(["reltuples", "relpages", "relallvisible", "relallfrozen"]);
-  if (!tree.catalogRelations.some((r) => r.name === "pg_class")) return;
-  for (const { node, block } of tree.columnRefs) {
-    const last = fieldsOf(node).at(-1)!;
-    if (!estimates.has(last)) continue;
-    const plain = (block?.select.targetList ?? []).some(
-      (t) =>
-        "ResTarget" in t &&
-        t.ResTarget.val !== undefined &&
-        "ColumnRef" in t.ResTarget.val &&
-        t.ResTarget.val.ColumnRef === node,
-    );
-    if (!plain || (block?.items.length ?? 0) < 2)
-      throw refusal("shell-statistics", `Column ${last} of pg_class.`);
-  }
 }

@@ -183,6 +183,20 @@ INSERT INTO t_hash (v) VALUES ('a');
 SELECT currval('t_hash_k_seq') = (SELECT max(k) FROM t_hash), lastval() = currval('t_hash_k_seq');
 DROP TABLE t_hash;
 
+-- @id functions.row_estimates | rows as of the last ANALYZE, over all shards
+SELECT relname, reltuples, relpages > 0 FROM pg_class WHERE relname IN ('languages', 'loans', 'branches', 'rates', 'remarks') ORDER BY 1;
+CREATE TABLE t_hash (k int, v text);
+INSERT INTO t_hash SELECT g, 'v' FROM generate_series(1, 500) g;
+SELECT reltuples FROM pg_class WHERE oid = 't_hash'::regclass;
+ANALYZE t_hash;
+SELECT reltuples::bigint AS rows FROM pg_class WHERE oid = 't_hash'::regclass;
+DELETE FROM t_hash WHERE k <= 100;
+BEGIN;
+ANALYZE t_hash;
+COMMIT;
+SELECT reltuples::bigint AS rows FROM pg_class WHERE oid = 't_hash'::regclass;
+DROP TABLE t_hash;
+
 -- @id functions.view_nested | Q1
 CREATE VIEW t_outer AS SELECT lang, count(*) AS n FROM open_loans GROUP BY lang;
 SELECT * FROM t_outer;

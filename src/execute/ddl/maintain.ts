@@ -8,6 +8,7 @@ import type { Splice } from "../../sql/statement.ts";
 import { tableOfIndex } from "./create-index.ts";
 import type { DdlStatement } from "./ddl-statement.ts";
 import { isOnNode } from "./grant.ts";
+import { keepEstimates } from "./table-estimates.ts";
 
 type SplicesOf = (node: string) => readonly Splice[] | undefined;
 
@@ -16,6 +17,7 @@ export async function analyzeInTransaction(ddl: DdlStatement): Promise<string> {
   const splicesOf = await placesOf(ddl);
   const tag = await ddl.onCatalog();
   await ddl.onNodes(ddl.dataNodes, splicesOf);
+  await keepEstimates(ddl);
   return tag;
 }
 
@@ -27,6 +29,7 @@ export async function maintain(ddl: DdlStatement): Promise<string> {
     if (splices !== undefined) await ddl.apart(node, splices, false);
   });
   await reindexShards(ddl);
+  if ("VacuumStmt" in ddl.statement.tree) await ddl.inTransaction(() => keepEstimates(ddl));
   return tag;
 }
 
