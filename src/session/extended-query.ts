@@ -245,7 +245,7 @@ export class ExtendedQuery {
     const { output } = this.session;
     if (message.kind === "statement") return this.settled(() => this.describeStatement(message.name));
     const portal = this.portals.get(message.name);
-    if (portal === undefined) throw pgError("34000", `portal "${message.name}" does not exist`);
+    if (portal === undefined) return this.settled(() => this.describeCursor(message.name));
     const fields = portal.planned?.description?.fields;
     const answer = describePortal(fields, portal);
     if (this.pendingPortal === message.name && this.pending.length > 0) this.pending.push(answer);
@@ -253,6 +253,13 @@ export class ExtendedQuery {
       portal.fixed = true;
       output.push(answer);
     }
+  }
+
+  /** A cursor of DECLARE is a portal too. */
+  private describeCursor(name: string): void {
+    const cursor = this.session.cursors.get(name);
+    if (cursor === undefined) throw pgError("34000", `portal "${name}" does not exist`);
+    this.session.output.push(rowDescription(cursor.fields, cursor.binary ? [1] : []));
   }
 
   private async describeStatement(name: string): Promise<void> {
@@ -324,10 +331,13 @@ export class ExtendedQuery {
     return planned;
   }
 
-  private close(message: { kind: "statement" | "portal"; name: string } | undefined): void {
+  private async close(message: { kind: "statement" | "portal"; name: string } | undefined): Promise<void> {
     if (message === undefined) throw pgError("08P01", "invalid CLOSE message subtype");
+    const { cursors } = this.session;
+    const cursor = message.kind === "portal" ? cursors.get(message.name) : undefined;
     if (message.kind === "statement") this.session.prepared.delete(message.name);
-    else this.closePortal(message.name);
+    else if (cursor === undefined) this.closePortal(message.name);
+    else await cursors.close(cursor);
     this.session.output.push(closeComplete);
   }
 

@@ -8,6 +8,7 @@ import { refusal } from "../errors/refusal.ts";
 import { ClientOutput } from "../execute/client-output.ts";
 import type { ExecutionContext, Outcome, Run } from "../execute/run.ts";
 import { readyForQuery } from "../protocol/backend-messages.ts";
+import { isUtf8 } from "../protocol/encodings.ts";
 import { errorResponse } from "../protocol/error-response.ts";
 import { SessionTransaction } from "../transaction/session-transaction.ts";
 import { SessionSettings } from "../transaction/settings.ts";
@@ -30,9 +31,6 @@ import type { PreparedStatement } from "./prepared-statement.ts";
 
 /** How long a client whose session was ended may take to read why and to close. */
 const LINGER_MS = 1_000;
-
-/** Spellings of encodings whose bytes are those of UTF-8 as far as servers store them. */
-const UTF8_NAMES: ReadonlySet<string> = new Set(["UTF8", "UNICODE"]);
 
 /** A client whose authentication is done. */
 export interface Client {
@@ -125,7 +123,7 @@ export class Session {
   /** Statements and values are read as UTF-8: under another client_encoding only ASCII is understood. */
   requireUtf8(bytes: Buffer): void {
     const encoding = this.transaction.settings.get("client_encoding");
-    if (encoding === undefined || UTF8_NAMES.has(encoding.toUpperCase().replace(/[-_]/g, ""))) return;
+    if (encoding === undefined || isUtf8(encoding)) return;
     if (bytes.some((byte) => byte >= 0x80))
       throw refusal("client-encoding", `client_encoding is ${encoding}.`);
   }

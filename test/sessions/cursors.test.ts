@@ -5,6 +5,7 @@ import { bothSides } from "../sides/both-sides.ts";
 import { endpointOf, WireConnection } from "../wire/connection.ts";
 import {
   bind,
+  close as closeMessage,
   describe as describeMessage,
   execute,
   flush,
@@ -142,6 +143,27 @@ test("S4: FETCH by Parse, Describe, Bind, Execute and Flush, in text and binary"
     frames.push(...(await connection.until("C")));
     connection.send(bind("", "f"), execute(""), sync());
     frames.push(...(await connection.until("Z")));
+    await connection.close();
+    answers.push(frames);
+  }
+  const shape = (frames: Frame[]): string[] => frames.map((f) => `${f.type} ${line(f).join()}`);
+  expect(shape(answers[1]!)).toEqual(shape(answers[0]!));
+});
+
+test("S4: a cursor of DECLARE is a portal: Describe and Close by its name", async () => {
+  const answers: Frame[][] = [];
+  for (const url of [sides.plain.url, sides.pleiad.url]) {
+    const connection = await WireConnection.connect(endpointOf(url));
+    const frames: Frame[] = [];
+    const ask = async (...messages: Buffer[]): Promise<void> => {
+      connection.send(...messages, sync());
+      frames.push(...(await connection.until("Z")));
+    };
+    await ask(parse("", "BEGIN"), bind("", ""), execute(""));
+    await ask(parse("", `DECLARE "C d" BINARY CURSOR ${ORDERED}`), bind("", ""), execute(""));
+    await ask(describeMessage("P", "C d"));
+    await ask(closeMessage("P", "C d"));
+    await ask(describeMessage("P", "C d"));
     await connection.close();
     answers.push(frames);
   }

@@ -2,6 +2,7 @@
 import type { BackendConnection } from "../../backend/backend-connection.ts";
 import { isSharded, keyColumns } from "../../catalog/placement.ts";
 import type { Column, Relation } from "../../catalog/snapshot.ts";
+import { isUtf8 } from "../../protocol/encodings.ts";
 import { ShardOracle } from "./ask-shards.ts";
 import type { Intake } from "./block.ts";
 import { ColumnAppender } from "./column-appender.ts";
@@ -55,7 +56,7 @@ function routingOf(options: IntakeOptions, registers: readonly number[]): Routin
   if (!isSharded(relation.distribution))
     return { kind: nodes.length > 1 && relation.distribution!.kind === "random" ? "turn" : "all" };
   const binary = format.format === "binary";
-  const utf8 = /^(utf-?8|unicode|sql_?ascii)$/i.test(encoding);
+  const utf8 = isUtf8(encoding);
   const names = nodes.map(({ node }) => node);
   let oracle: ShardOracle | undefined;
   return {

@@ -1,12 +1,11 @@
 /** A value's text as an SQL literal that its column's type reads back. */
+import { isUtf8 } from "../../protocol/encodings.ts";
 import { quoteLiteral } from "../../sql/quote.ts";
-
-const UTF8 = /^(?:utf-?8|unicode|sql_?ascii)$/i;
 
 /** Under another client_encoding than UTF-8 characters beyond ASCII are written as escapes, which mean the same everywhere. */
 export function exactLiteral(value: string | null, clientEncoding: string): string {
   if (value === null) return "NULL";
-  if (UTF8.test(clientEncoding) || isAscii(value)) return quoteLiteral(value);
+  if (isUtf8(clientEncoding) || isAscii(value)) return quoteLiteral(value);
   const escaped = [...value.replaceAll("\\", "\\\\").replaceAll("'", "''")].map((character) => {
     const point = character.codePointAt(0)!;
     if (point < 0x80) return character;
