@@ -5,6 +5,7 @@
  */
 import type { BackendConnection } from "../backend/backend-connection.ts";
 import { PgError, pgError } from "../errors/pg-error.ts";
+import { refusal } from "../errors/refusal.ts";
 import { Status } from "../protocol/message-types.ts";
 
 export interface CommitParticipant {
@@ -37,7 +38,7 @@ export async function commitInTwoPhases(
   const refused = prepared.find((r) => r.status === "rejected");
   if (refused !== undefined) {
     await undo(log, name, database, participants);
-    throw refused.reason;
+    throw cannotPrepare(refused.reason);
   }
   const nodes = participants.map((p) => p.node);
   try {
@@ -62,6 +63,13 @@ export async function commitInTwoPhases(
       late.map((p) => p.node),
       "commit",
     );
+}
+
+/** PostgreSQL's word for what it does not prepare (row T7), in ours; any other failure as it is. */
+function cannotPrepare(failure: unknown): unknown {
+  const known =
+    failure instanceof PgError && failure.code === "0A000" && failure.message.startsWith("cannot PREPARE ");
+  return known ? refusal("cannot-prepare", `${failure.message}.`) : failure;
 }
 
 /** The statement that prepares, as servers show it while it runs. */

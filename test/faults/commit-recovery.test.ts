@@ -291,6 +291,35 @@ function socketOf(name: string): { host: string; port: number } {
   return { host, port };
 }
 
+test.each([
+  ["a temporary table", "CREATE TEMP TABLE passing AS SELECT 1 AS a"],
+  ["LISTEN and NOTIFY", "LISTEN news; NOTIFY news, 'one'"],
+  ["a cursor WITH HOLD", "DECLARE held CURSOR WITH HOLD FOR SELECT id FROM account ORDER BY id"],
+])("T7: %s, which PostgreSQL does not prepare, beside writes on several nodes", async (what, sql) => {
+  const client = await Client.connect(cluster.client());
+  await client.ask("BEGIN");
+  expect((await client.ask(sql)).error).toBeUndefined();
+  await client.ask(`INSERT INTO kept VALUES ('${what}')`);
+  expect((await client.ask("COMMIT")).error).toBeUndefined();
+  for (const node of NODES) {
+    expect(await preparedOn(node)).toEqual([]);
+    const found = await queryServer(cluster.server(node), `SELECT id FROM kept WHERE id = '${what}'`);
+    expect(found, node).toHaveLength(1);
+  }
+  await client.close();
+});
+
+test("T7: where it cannot commit last, nothing is decided and nothing stays", async () => {
+  const client = await Client.connect(cluster.client());
+  for (const sql of ["BEGIN", "LISTEN news", "CREATE TABLE never (k int) DISTRIBUTE BY HASH (k)"])
+    expect((await client.ask(sql)).error).toBeUndefined();
+  const { error } = await client.ask("COMMIT");
+  expect(error).toMatchObject({ sqlstate: "0A000", hint: "Use a transaction of its own for each." });
+  expect((await client.ask("SELECT * FROM never")).error?.sqlstate).toBe("42P01");
+  for (const node of [...NODES, "catalog"]) expect(await preparedOn(node)).toEqual([]);
+  await client.close();
+});
+
 test("T7: a server that cannot prepare transactions is reported at the start", async () => {
   const directory = temporaryDirectory("unprepared");
   const data = join(directory, "data");

@@ -70,25 +70,27 @@ export class ShardOracle {
 
   private async hashSql(): Promise<string> {
     const hashes: string[] = [];
-    for (const [i, column] of this.columns.entries())
-      hashes.push(`${await this.hashFunction(column)}(v${i + 1}, ${SEED})`);
+    for (const [i, column] of this.columns.entries()) hashes.push(await this.hashOf(column, `v${i + 1}`));
     return `SELECT ${hashes.join(", ")} FROM ${this.valuesSql()} ORDER BY n`;
   }
 
-  /** The extended hash function of the type's default operator class, as hash partitioning chooses it. */
-  private async hashFunction(column: Column): Promise<string> {
+  /** By the extended hash function of the type's default operator class, as hash partitioning chooses it. */
+  private async hashOf(column: Column, value: string): Promise<string> {
     const [row] = await this.connection.query(`
       WITH RECURSIVE base (type) AS (
         SELECT ${column.typeOid}::oid UNION ALL SELECT t.typbasetype FROM base JOIN pg_catalog.pg_type t ON t.oid = base.type WHERE t.typtype = 'd')
-      SELECT p.amproc::oid::pg_catalog.regprocedure::text
+      SELECT p.amproc::oid::pg_catalog.regprocedure::text, t.oid = 1184 AND f.proargtypes[0] = 1114
         FROM base JOIN pg_catalog.pg_type t ON t.oid = base.type AND t.typtype <> 'd'
         JOIN pg_catalog.pg_opclass c ON c.opcmethod = 405 AND c.opcdefault AND (c.opcintype = t.oid
           OR (t.oid = 1043 AND c.opcintype = 25) OR (t.typtype = 'e' AND c.opcintype = 3500) OR (t.typcategory = 'A' AND c.opcintype = 2277)
           OR (t.typtype = 'r' AND c.opcintype = 3831) OR (t.typtype = 'm' AND c.opcintype = 4537) OR (t.typtype = 'c' AND c.opcintype = 2249))
-        JOIN pg_catalog.pg_amproc p ON p.amprocfamily = c.opcfamily AND p.amproclefttype = c.opcintype AND p.amprocnum = 2`);
+        JOIN pg_catalog.pg_amproc p ON p.amprocfamily = c.opcfamily AND p.amproclefttype = c.opcintype AND p.amprocnum = 2
+        JOIN pg_catalog.pg_proc f ON f.oid = p.amproc::oid`);
     if (row === undefined) throw new Error(`type ${column.typeName} has no hash function`);
     const name = row[0]!.slice(0, row[0]!.indexOf("("));
-    return name.includes(".") ? name : `pg_catalog.${name}`;
+    // Up to PostgreSQL 17 timestamptz has the function of timestamp: the same number of microseconds in UTC.
+    const argument = row[1] === "t" ? `${value} AT TIME ZONE 'UTC'` : value;
+    return `${name.includes(".") ? name : `pg_catalog.${name}`}(${argument}, ${SEED})`;
   }
 
   private sliceSql(): string {
