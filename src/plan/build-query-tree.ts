@@ -72,6 +72,7 @@ class Builder {
       locking: false,
       timeLiterals: false,
       nowLiterals: false,
+      nullTests: false,
     };
   }
 
@@ -310,6 +311,9 @@ class Builder {
           return true;
         case "A_Expr":
           tree.operators.push({ node: fields as QueryTree["operators"][number]["node"], block, unit });
+          return true;
+        case "NullTest":
+          tree.nullTests = true;
           return true;
         case "SQLValueFunction":
           tree.timeFunctions.push({

@@ -82,8 +82,12 @@ class Writer {
     }
     if ("A_Expr" in node) return this.expression(node.A_Expr);
     if ("NullTest" in node) {
-      // IS NULL of a composite looks into it.
-      const arg = this.value(node.NullTest.arg);
+      // IS NULL of a composite looks into it, which PostgreSQL's pruning by a key of such a type does not know.
+      const outer = this.userTyped;
+      this.userTyped = false;
+      const value = this.value(node.NullTest.arg);
+      const arg = this.userTyped ? undefined : value;
+      this.userTyped ||= outer;
       return arg && `(${arg} IS ${node.NullTest.nulltesttype === "IS_NULL" ? "" : "NOT "}NULL)`;
     }
     if ("BooleanTest" in node) {

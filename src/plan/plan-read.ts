@@ -64,7 +64,10 @@ function plan(statement: ParsedStatement, context: PlanContext): ReadPlan | Cata
   const systemColumns = checkSystemColumns(tree, uses, context.snapshot);
   const locks = rowLocks(tree);
   const direct =
-    !catalog.needed && temporary === "none" && directSplices(tree, context.snapshot) !== undefined;
+    !catalog.needed &&
+    temporary === "none" &&
+    !testsRowKey(tree, context.snapshot) &&
+    directSplices(tree, context.snapshot) !== undefined;
   const general =
     systemColumns ??
     functions.notMovable ??
@@ -108,6 +111,22 @@ function catalogPlan(
 ): CatalogPlan {
   const readsLastValues = connectionFunction === "currval" || connectionFunction === "lastval";
   return { kind: "catalog", statement, usesSequences, readsLastValues, writes, settingCalls };
+}
+
+/**
+ * IS NULL is true of a row whose fields are all NULL. PostgreSQL's pruning of partitions takes it for NULL itself and misses such
+ * keys: the rows must be brought to where the table has no partitions.
+ */
+function testsRowKey(tree: QueryTree, { userTypes }: Snapshot): boolean {
+  return (
+    tree.nullTests &&
+    tree.occurrences.some(({ relation: { distribution, columns } }) => {
+      const keys = distribution !== undefined && "columns" in distribution ? distribution.columns : [];
+      return columns.some(
+        ({ name, typeOid }) => keys.includes(name) && userTypes.get(typeOid)?.kind === "composite",
+      );
+    })
+  );
 }
 
 function lockKind(locks: ReadonlyMap<Relation, RowLock>): ReadPlan["locks"] {

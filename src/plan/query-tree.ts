@@ -141,6 +141,8 @@ export interface QueryTree {
   readonly timeLiterals: boolean;
   /** The string 'now': read as a time, it is the transaction's. */
   readonly nowLiterals: boolean;
+  /** IS NULL, IS NOT NULL. */
+  readonly nullTests: boolean;
 }
 
 /** Does this level group, or reduce all its rows to one (ungrouped aggregates are asked for elsewhere)? */
