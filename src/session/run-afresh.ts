@@ -25,10 +25,25 @@ export async function runAfresh(
     try {
       return await runStatement(session, planned, run);
     } catch (error) {
-      if (!(error instanceof StalePlan) || run.preface.sent || attempt === ATTEMPTS_MAX) throw error;
-      if (wasActive && (error.hasWritten || transaction.isAborted)) throw error;
-      if (!wasActive && transaction.active) await session.rollback();
+      if (attempt === ATTEMPTS_MAX || !(await mayRunAfresh(session, run, wasActive, error))) throw error;
       ({ planned, run } = await again());
     }
   }
+}
+
+/**
+ * May a statement that failed be planned and run again? Only because of its plan, and if nothing of it was sent and what it has
+ * done can be undone: that is then done. `wasActive`: it ran in a transaction that was there before.
+ */
+export async function mayRunAfresh(
+  session: Session,
+  run: Run,
+  wasActive: boolean,
+  error: unknown,
+): Promise<boolean> {
+  if (!(error instanceof StalePlan) || run.preface.sent) return false;
+  const { transaction } = session;
+  if (wasActive) return !error.hasWritten && !transaction.isAborted;
+  if (transaction.active) await session.rollback();
+  return true;
 }

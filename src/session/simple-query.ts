@@ -7,7 +7,7 @@ import { hotStatements } from "./hot-statements.ts";
 import type { ClientMessage } from "./message-queue.ts";
 import { planQueryString, planStatement } from "./plan-statement.ts";
 import type { PlannedStatement } from "./planned-statement.ts";
-import { runAfresh } from "./run-afresh.ts";
+import { mayRunAfresh, runAfresh } from "./run-afresh.ts";
 import { runStatement } from "./run-statement.ts";
 import type { Session } from "./session.ts";
 
@@ -44,11 +44,13 @@ async function runHot(session: Session, text: Buffer): Promise<boolean> {
   if (hot === undefined) return false;
   session.requireUtf8(text);
   session.view.use(hot.planned.snapshot, hot.planned.version);
+  const wasActive = session.transaction.active;
   try {
     await runStatement(session, hot.planned, hot.run);
     return true;
   } catch (error) {
     if (!(error instanceof PgError)) throw error;
+    if (await mayRunAfresh(session, hot.run, wasActive, error)) return false;
     // A read of which nothing was sent: as it is written it gets PostgreSQL's own error, at its own place.
     const again =
       hot.planned.plan?.kind === "read" && session.transaction.kind === "none" && !hot.run.preface.isEmpty;
