@@ -8,6 +8,8 @@ import type { Session } from "../session.ts";
 import { runWritingWith } from "./writing-with.ts";
 
 export async function runWriting(session: Session, plan: WritePlan, run: Run): Promise<Outcome> {
+  // A statement that stands alone is committed before its answer could tell: what has changed by now must not be sent.
+  await requireSameDefinitions(session.context.definitions);
   try {
     return await write(session, plan, run);
   } catch (error) {
