@@ -4,11 +4,18 @@
  * sources pause (row S12 of the failure modes: a client that never reads costs a fixed amount of memory).
  */
 import type { Duplex } from "node:stream";
+import { Backend } from "../protocol/message-types.ts";
 
 /** Collected bytes that are written without waiting for the end of the statement. */
 const FLUSH_BYTES = 64 * 1024;
 /** Up to this size one copy is cheaper than a vector of pieces. */
 const JOIN_BYTES = 16 * 1024;
+
+const ALWAYS_THE_CLIENTS: ReadonlySet<number> = new Set([
+  Backend.noticeResponse,
+  Backend.parameterStatus,
+  Backend.notificationResponse,
+]);
 
 export class ClientOutput {
   private readonly socket: Duplex;
@@ -48,11 +55,16 @@ export class ClientOutput {
     return new Promise((resolve) => this.whenDrained(resolve));
   }
 
+  /** Set while statements run whose answers are not the client's: gets their frames, except what is always the client's. */
+  divertTo: ((buffer: Buffer, start: number, end: number) => void) | undefined;
+
   push(buffer: Buffer): void {
     this.append(buffer, 0, buffer.length);
   }
 
   append(buffer: Buffer, start: number, end: number): void {
+    if (this.divertTo !== undefined && !ALWAYS_THE_CLIENTS.has(buffer[start]!))
+      return this.divertTo(buffer, start, end);
     if (this.chunk === buffer && this.chunkEnd === start) {
       this.chunkEnd = end;
     } else {

@@ -16,7 +16,8 @@ export interface BlockPlan {
   readonly workplace: GeneralPlan | undefined;
 }
 
-export function planDo(statement: DoStmt, context: CallContext): BlockPlan {
+/** The body of a block in PL/pgSQL. */
+export function bodyOf(statement: DoStmt): string {
   const options = new Map(
     (statement.args ?? []).flatMap((arg) => {
       if (!("DefElem" in arg)) return [];
@@ -27,7 +28,11 @@ export function planDo(statement: DoStmt, context: CallContext): BlockPlan {
     }),
   );
   if ((options.get("language") ?? "plpgsql") !== "plpgsql") throw refusal("block-language");
-  return planOpened(openBlock(options.get("as") ?? "", context), context);
+  return options.get("as") ?? "";
+}
+
+export function planDo(body: string, context: CallContext): BlockPlan {
+  return planOpened(openBlock(body, context), context);
 }
 
 export function planCall(statement: CallStmt, context: CallContext): BlockPlan {

@@ -1,22 +1,36 @@
-/** DO and CALL: PostgreSQL runs the body, on the catalog node or over tables that were brought to a workplace (plan/plan-block.ts). */
+/** DO and CALL: PostgreSQL runs the body, on the catalog node or over tables that were brought to a workplace (plan/plan-block.ts), or its statements run one by one (script.ts). */
 import type { CallStmt, DoStmt } from "@pgsql/types";
+import { PgError } from "../../errors/pg-error.ts";
 import { refuseHiddenTimes } from "../../execute/transaction-time.ts";
 import { requireReadable } from "../../execute/check-privileges.ts";
 import { closeWorkplace, openWorkplace, runOnWorkplace } from "../../execute/general.ts";
 import { textAsWritten } from "../../execute/node-text.ts";
 import { runOnCatalog } from "../../execute/run-on-catalog.ts";
 import { Preface, type Outcome, type Run } from "../../execute/run.ts";
-import { planCall, planDo, type BlockPlan } from "../../plan/plan-block.ts";
+import { readScript } from "../../plan/do-script.ts";
+import { bodyOf, planCall, planDo, type BlockPlan } from "../../plan/plan-block.ts";
 import { rowDescription } from "../../protocol/backend-messages.ts";
 import { describeText } from "../describe-statement.ts";
 import type { PlannedStatement } from "../planned-statement.ts";
 import type { Session } from "../session.ts";
 import { listenOn } from "./notify.ts";
+import { runScript } from "./script.ts";
 import { followingSettings } from "./set-config.ts";
 
 export async function runDo(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {
   const { DoStmt } = planned.statement.tree as { DoStmt: DoStmt };
-  return runBlock(session, planned, planDo(DoStmt, await session.view.planContext([])), run);
+  const body = bodyOf(DoStmt);
+  const context = await session.view.planContext([]);
+  let plan: BlockPlan;
+  try {
+    plan = planDo(body, context);
+  } catch (error) {
+    // What one server cannot run as a whole may be run statement by statement.
+    const script = error instanceof PgError && error.code === "0A000" ? readScript(body) : undefined;
+    if (script === undefined) throw error;
+    return runScript(session, script, run);
+  }
+  return runBlock(session, planned, plan, run);
 }
 
 /** A procedure with output parameters returns a row. */

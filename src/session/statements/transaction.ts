@@ -34,6 +34,15 @@ export async function readOneSnapshot(session: Session): Promise<void> {
   session.transaction.readSnapshotOf([...dataNodes, "catalog"]);
 }
 
+export async function rollbackToSavepoint(session: Session, name: string): Promise<void> {
+  const { transaction } = session;
+  const { settings } = transaction;
+  await transaction.rollbackTo(name);
+  if (transaction.changedCatalog) session.view.changed();
+  session.temporaries.transactionEnded();
+  if (settings !== transaction.settings) await session.reported.sendChanged();
+}
+
 export async function runTransactionStatement(
   session: Session,
   planned: PlannedStatement,
@@ -82,15 +91,10 @@ export async function runTransactionStatement(
         );
       await transaction.release(statement.savepoint_name!);
       return complete(context, run, "RELEASE");
-    case "TRANS_STMT_ROLLBACK_TO": {
+    case "TRANS_STMT_ROLLBACK_TO":
       requireBlock(session, "ROLLBACK TO SAVEPOINT");
-      const { settings } = transaction;
-      await transaction.rollbackTo(statement.savepoint_name!);
-      if (transaction.changedCatalog) session.view.changed();
-      session.temporaries.transactionEnded();
-      if (settings !== transaction.settings) await session.reported.sendChanged();
+      await rollbackToSavepoint(session, statement.savepoint_name!);
       return complete(context, run, "ROLLBACK");
-    }
     default:
       throw refusal("client-two-phase-commit");
   }
