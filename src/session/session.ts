@@ -143,7 +143,7 @@ export class Session {
     return `${this.client.user}\0${this.transaction.settings.key}`;
   }
 
-  /** For statements that run others (EXECUTE). */
+  /** For statements that run others (EXECUTE, DO). */
   runPlanned(planned: PlannedStatement, run: Run): Promise<Outcome> {
     return runStatement(this, planned, run);
   }

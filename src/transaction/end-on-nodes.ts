@@ -1,7 +1,6 @@
 /** How a transaction ends on the nodes that take part in it: COMMIT, in two phases where several have written, or ROLLBACK. */
 import type { BackendConnection } from "../backend/backend-connection.ts";
 import { PgError, pgError } from "../errors/pg-error.ts";
-import { refusal } from "../errors/refusal.ts";
 import { Status } from "../protocol/message-types.ts";
 import { lostNode, type Participant } from "./participant.ts";
 import { commitInTwoPhases, type CommitLog } from "./two-phase-commit.ts";
@@ -23,7 +22,7 @@ export async function commitOnNodes(
     await commitAll(log, [...participants], catalog);
   } catch (error) {
     await rollbackOnNodes(participants.values());
-    throw isUnprepared(error) ? refusal("temporary-with-definitions") : error;
+    throw error;
   }
 }
 
@@ -56,11 +55,6 @@ async function commitAll(
   );
   const failed = others.find((result) => result.status === "rejected");
   if (failed !== undefined && writers.length === 0) throw failed.reason;
-}
-
-/** PREPARE TRANSACTION of a transaction that has touched temporary objects. */
-function isUnprepared(error: unknown): boolean {
-  return error instanceof PgError && error.code === "0A000" && /PREPARE .* temporary/.test(error.message);
 }
 
 /** COMMIT of a single writer: when its answer is lost, nobody knows. */

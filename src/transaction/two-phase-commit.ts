@@ -67,9 +67,11 @@ export async function commitInTwoPhases(
 
 /** PostgreSQL's word for what it does not prepare (row T7), in ours; any other failure as it is. */
 function cannotPrepare(failure: unknown): unknown {
-  const known =
-    failure instanceof PgError && failure.code === "0A000" && failure.message.startsWith("cannot PREPARE ");
-  return known ? refusal("cannot-prepare", `${failure.message}.`) : failure;
+  if (!(failure instanceof PgError) || failure.code !== "0A000") return failure;
+  if (!failure.message.startsWith("cannot PREPARE ")) return failure;
+  return failure.message.includes("temporary")
+    ? refusal("temporary-with-definitions")
+    : refusal("cannot-prepare", `${failure.message}.`);
 }
 
 /** The statement that prepares, as servers show it while it runs. */

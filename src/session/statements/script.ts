@@ -9,7 +9,6 @@ import { Backend } from "../../protocol/message-types.ts";
 import { parseStatements } from "../../sql/parse.ts";
 import { planStatement } from "../plan-statement.ts";
 import type { PlannedStatement } from "../planned-statement.ts";
-import { runAfresh } from "../run-afresh.ts";
 import type { Session } from "../session.ts";
 import { rollbackToSavepoint } from "./transaction.ts";
 
@@ -100,14 +99,10 @@ async function runSql(
   divertTo: NonNullable<Session["output"]["divertTo"]>,
 ): Promise<void> {
   const { output } = session;
-  const planned = async () => {
-    const own = await plan(session, sql);
-    return { planned: own, run: ownRun(own.description?.fields) };
-  };
-  const first = await planned();
+  const planned = await plan(session, sql);
   output.divertTo = divertTo;
   try {
-    await runAfresh(session, first, planned);
+    await session.runPlanned(planned, ownRun(planned.description?.fields));
   } finally {
     output.divertTo = undefined;
   }
