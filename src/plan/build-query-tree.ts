@@ -242,7 +242,12 @@ class Builder {
     }
     const target = findTarget(rangeVar, this.context);
     if (target.kind === "catalog") {
-      this.tree.catalogRelations.push({ schema: rangeVar.schemaname, name });
+      this.tree.catalogRelations.push({
+        schema: rangeVar.schemaname,
+        name,
+        alias: rangeVar.alias?.aliasname ?? name,
+        renamesColumns: rangeVar.alias?.colnames !== undefined,
+      });
       return { kind: "catalog relation", ...named };
     }
     if (target.kind === "view") return this.view(target.relation, rangeVar, named, scope);

@@ -14,7 +14,7 @@ import {
   writingFunctions,
 } from "./built-in-functions.ts";
 import type { OpenedFunctions } from "./open-functions.ts";
-import type { QueryTree } from "./query-tree.ts";
+import type { CatalogRelation, QueryTree } from "./query-tree.ts";
 import { settingCall, type SettingCall } from "./setting-calls.ts";
 import { builtInName, type CallContext } from "./volatility.ts";
 
@@ -29,6 +29,23 @@ export interface CatalogUse {
 
 const shellRelations =
   /^(?:pg_stat_.*|pg_statio_.*|pg_stats|pg_stats_ext|pg_stats_ext_exprs|pg_statistic|pg_statistic_ext_data|pg_locks|pg_prepared_statements|pg_cursors|pg_prepared_xacts)$/;
+/** Statistics with a row for each relation, whose names and OIDs are true: tools look for those in them. */
+const perRelation = /^pg_stat(?:io)?_(?:all|user|sys)_(?:tables|indexes|sequences)$/;
+const statisticColumn =
+  /^(?:seq_|idx_|n_|last_|heap_|toast_|tidx_|blks_|total_|(?:auto)?(?:vacuum|analyze)_count$)/;
+
+/** Does the statement use no more of the relation than what it is about? */
+function onlyNames({ name, alias, renamesColumns }: CatalogRelation, tree: QueryTree): boolean {
+  if (!perRelation.test(name) || renamesColumns || tree.natural || tree.fieldNames.size > 0) return false;
+  return tree.columnRefs.every(({ node }) => {
+    // undefined: a star.
+    const path = names(node.fields);
+    const column = path?.at(-1);
+    if (column === undefined) return false;
+    return !statisticColumn.test(column) && !(path!.length === 1 && column === alias);
+  });
+}
+
 const regType =
   /^(?:reg(?:class|proc|procedure|oper|operator|type|role|namespace|config|dictionary|collation)|oid)$/;
 
@@ -45,8 +62,10 @@ export function findCatalogUse(
   functions: OpenedFunctions,
   context: CallContext,
 ): CatalogUse {
-  for (const { name } of tree.catalogRelations) {
-    if (shellRelations.test(name)) throw refusal("shell-statistics", `Relation "${name}".`);
+  for (const relation of tree.catalogRelations) {
+    const { name } = relation;
+    if (shellRelations.test(name) && !onlyNames(relation, tree))
+      throw refusal("shell-statistics", `Relation "${name}".`);
   }
   let needed = tree.catalogRelations.length > 0 || functions.readsCatalogs || functions.writesCatalogs;
   let writes = functions.writesCatalogs;

@@ -119,6 +119,15 @@ export interface Found<T> {
 }
 
 /** Everything that a statement mentions, all levels and opened views together. */
+export interface CatalogRelation {
+  readonly schema: string | undefined;
+  readonly name: string;
+  /** What it is called in the statement. */
+  readonly alias: string;
+  /** Its columns have other names: v (a, b). */
+  readonly renamesColumns: boolean;
+}
+
 export interface QueryTree {
   readonly unit: Unit;
   /** The statement's own text first, then its views' definitions. */
@@ -134,7 +143,7 @@ export interface QueryTree {
   /** Names of fields taken from values: (x).name, which may be a function in disguise. */
   readonly fieldNames: ReadonlySet<string>;
   /** Relations that only the catalog node knows: pg_catalog, information_schema, sequences, Pleiad's own. */
-  readonly catalogRelations: readonly { readonly schema: string | undefined; readonly name: string }[];
+  readonly catalogRelations: readonly CatalogRelation[];
   readonly natural: boolean;
   readonly locking: boolean;
   /** 'now', 'today' … stand somewhere as strings: as dates they are read as other moments on other nodes. */

@@ -48,3 +48,12 @@ INSERT INTO passing SELECT id FROM genres WHERE id < 4;
 SELECT count(*), (SELECT count(*) FROM pg_temp.passing) FROM passing;
 DROP TABLE passing;
 RESET search_path;
+
+-- @id catalogs.relations_of_statistics | what tools join for a relation's OID
+SELECT st.relname, d.description FROM pg_catalog.pg_statio_all_tables st LEFT JOIN pg_catalog.pg_description d ON d.objoid = st.relid AND d.objsubid = 0 WHERE st.schemaname = 'public' AND st.relname IN ('members', 'loans');
+SELECT count(*) FROM pg_stat_user_tables t WHERE t.relname LIKE 'l%' AND t.relid = t.relname::regclass;
+
+-- @id catalogs.statistics_of_relations | the shells' own would be wrong | may-refuse
+SELECT st.* FROM pg_stat_user_tables st WHERE relname = 'members';
+SELECT n_live_tup > 0 FROM pg_stat_user_tables WHERE relname = 'members';
+SELECT to_jsonb(pg_stat_user_tables) ->> 'relname' FROM pg_stat_user_tables WHERE relname = 'members';
