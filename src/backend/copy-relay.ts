@@ -15,7 +15,7 @@ const BINARY_TRAILER = Buffer.from([0xff, 0xff]);
 
 export class CopyRelay {
   private readonly sources: readonly BackendConnection[];
-  private readonly sourceSql: string;
+  private readonly sourceSql: (source: BackendConnection) => string;
   private readonly target: BackendConnection;
   private readonly targetSql: string;
   private readonly binary: boolean;
@@ -29,7 +29,7 @@ export class CopyRelay {
 
   constructor(
     sources: readonly BackendConnection[],
-    sourceSql: string,
+    sourceSql: (source: BackendConnection) => string,
     target: BackendConnection,
     targetSql: string,
     binary: boolean,
@@ -103,7 +103,7 @@ export class CopyRelay {
 
   private read(source: BackendConnection): Promise<void> {
     return new Promise((resolve) => {
-      source.send(query(this.sourceSql), new SourceReader(this, resolve));
+      source.send(query(this.sourceSql(source)), new SourceReader(this, resolve));
     });
   }
 

@@ -3,7 +3,7 @@
  * role. Its functions run SQL as the internal superuser for whoever knows the server's secret, which is made here once,
  * can be read by superusers only, and travels as a bind parameter, so that no statement text ever shows it.
  */
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { quoteLiteral } from "../sql/quote.ts";
 import { keepOutOfDumps } from "./keep-out-of-dumps.ts";
 import type { Query } from "./query.ts";
@@ -41,6 +41,21 @@ BEGIN
   END LOOP;
 END $body$;
 COMMENT ON FUNCTION pleiad.gate_rows(text, text) IS 'Runs a query as Pleiad''s own role; for coordinators only.';
+
+-- Within COPY nothing can be a bind parameter: a pass is shown that the secret has made, for this query on this connection only.
+CREATE OR REPLACE FUNCTION pleiad.gate_read(sql text, pass text) RETURNS SETOF record
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $body$
+BEGIN
+  IF NOT EXISTS (
+    SELECT FROM pleiad.gate g,
+      LATERAL (SELECT encode(sha256(convert_to(g.secret || ' ' || pg_backend_pid() || ' ' || sql, 'UTF8')), 'hex')) AS i (inner_hash)
+    WHERE encode(sha256(convert_to(g.secret || ' ' || inner_hash, 'UTF8')), 'hex') = pass
+  ) THEN
+    RAISE insufficient_privilege USING MESSAGE = 'permission denied for function gate_read';
+  END IF;
+  RETURN QUERY EXECUTE sql;
+END $body$;
+COMMENT ON FUNCTION pleiad.gate_read(text, text) IS 'Runs a query as Pleiad''s own role; for coordinators only.';
 `;
 
 /**
@@ -59,6 +74,12 @@ export async function installGate(query: Query, secret?: string): Promise<string
       `UPDATE pleiad.gate SET secret = ${quoteLiteral(secret)} WHERE secret <> ${quoteLiteral(secret)}`,
     );
   return (await readGateSecret(query))!;
+}
+
+/** What lets this query through pleiad.gate_read() on the connection whose server process has this id; shows nothing of the secret. */
+export function gatePass(secret: string, processId: number, sql: string): string {
+  const hash = (text: string): string => createHash("sha256").update(text).digest("hex");
+  return hash(`${secret} ${hash(`${secret} ${processId} ${sql}`)}`);
 }
 
 /** The secret of a database that has the gate; undefined where it was not installed. */

@@ -1,6 +1,7 @@
 /**
- * The rows of a general plan are moved by Pleiad's own role: before that, the catalog node checks the client's rights on
- * every table and column of the statement, by explaining it over the shells under the client's role. Nothing is executed.
+ * The rows of a general plan are moved by Pleiad's own role, and data nodes know no views: before that, the catalog node checks
+ * the client's rights on every table, view and column of the statement, by explaining it over the shells under the client's
+ * role. Nothing is executed.
  */
 import type { ReadPlan } from "../plan/plan.ts";
 import type { Relation } from "../catalog/snapshot.ts";
@@ -8,6 +9,8 @@ import { pgError, type PgError } from "../errors/pg-error.ts";
 import { refusal } from "../errors/refusal.ts";
 import { bindWithTail, execute, parse, sync, textBindTail } from "../protocol/frontend-messages.ts";
 import type { BackendConnection } from "../backend/backend-connection.ts";
+import type { ParsedStatement } from "../sql/statement.ts";
+import type { SessionTransaction } from "../transaction/session-transaction.ts";
 import { clientError } from "./client-error.ts";
 import type { ExecutionContext, Run } from "./run.ts";
 
@@ -19,24 +22,33 @@ export async function checkPrivileges(context: ExecutionContext, plan: ReadPlan,
   const key = `${context.transaction.user}\0${context.transaction.settings.key}`;
   let keys = permitted.get(plan);
   if (keys?.has(key)) return;
-  const { transaction } = context;
+  await requireRights(context.transaction, plan.statement, run.parameterTypes, plan.readByFunctions);
+  if (keys === undefined) permitted.set(plan, (keys = new Set()));
+  keys.add(key);
+}
+
+/** Throws 42501, or what else PostgreSQL says when it is about to execute the statement. */
+export async function requireRights(
+  transaction: SessionTransaction,
+  statement: ParsedStatement,
+  parameterTypes: readonly number[],
+  readByFunctions: readonly Relation[],
+): Promise<void> {
   const lease = await transaction.leaseToAsk();
   try {
     try {
-      await explain(lease.connection, plan.statement.text, run.parameterTypes);
+      await explain(lease.connection, statement.text, parameterTypes);
     } catch (error) {
       throw (
         lease.preludeError ??
-        clientError(error as PgError, plan.statement, [{ start: 0, end: 0, text: "EXPLAIN " }])
+        clientError(error as PgError, statement, [{ start: 0, end: 0, text: "EXPLAIN " }])
       );
     }
     if (lease.preludeError !== undefined) throw lease.preludeError;
-    await requireReadable(lease.connection, plan.readByFunctions);
+    await requireReadable(lease.connection, readByFunctions);
   } finally {
     lease.release();
   }
-  if (keys === undefined) permitted.set(plan, (keys = new Set()));
-  keys.add(key);
 }
 
 /** Tables that function bodies name are not looked at by EXPLAIN: the client must be allowed to read all of each. */

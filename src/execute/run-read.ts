@@ -3,6 +3,7 @@ import { PgError } from "../errors/pg-error.ts";
 import type { ReadPlan } from "../plan/plan.ts";
 import { runGather, runOnNode } from "./direct.ts";
 import { textForShard } from "./node-text.ts";
+import { checkPrivileges } from "./check-privileges.ts";
 import { runPointRead } from "./point-read.ts";
 import { runGeneral } from "./general.ts";
 import { locate, onlyNode } from "./locate.ts";
@@ -11,6 +12,7 @@ import { atTransactionTime, refuseHiddenTimes } from "./transaction-time.ts";
 
 export async function runRead(context: ExecutionContext, plan: ReadPlan, run: Run): Promise<Outcome> {
   refuseHiddenTimes(context, plan);
+  if (plan.views !== undefined) await checkPrivileges(context, plan, run);
   const location = locate(plan.uses, run, context.snapshot());
   const { nodes, shard } = location;
   const node = onlyNode(context, plan, location);

@@ -17,6 +17,8 @@ export interface ExecutionContext {
   readonly internalRole: string;
   readonly transaction: SessionTransaction;
   readonly output: ClientOutput;
+  /** By server: what passes the gate (catalog/install-gate.ts). */
+  readonly gateSecrets: ReadonlyMap<string, string>;
   /** Compute nodes by name. */
   readonly computeNodes: readonly string[];
   /** The catalog as this session sees it now (its own uncommitted DDL included). */

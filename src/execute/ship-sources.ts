@@ -116,6 +116,13 @@ export class ShipSources {
     return this.nodes.get(table)!.map((node) => this.sources.get(node)!.connection);
   }
 
+  /** Is it the client's role that reads there? */
+  readsAsClient(connection: BackendConnection): boolean {
+    return [...this.sources.values()].some(
+      (source) => source.connection === connection && source.lease !== undefined,
+    );
+  }
+
   /** Ends the snapshots and gives the connections back. */
   async close(): Promise<void> {
     await Promise.all(

@@ -1,9 +1,10 @@
 /** Moves one table's rows from its nodes to a temporary table, as COPY data that nobody reads on the way. */
 import type { BackendConnection } from "../backend/backend-connection.ts";
 import { CopyRelay } from "../backend/copy-relay.ts";
+import { gatePass } from "../catalog/install-gate.ts";
 import type { Column, Snapshot } from "../catalog/snapshot.ts";
 import type { ShippedTable } from "../plan/plan.ts";
-import { quoteIdentifier, quoteQualified } from "../sql/quote.ts";
+import { quoteIdentifier, quoteLiteral, quoteQualified } from "../sql/quote.ts";
 import { inlineParameters } from "./inline-parameters.ts";
 import type { ExecutionContext, Run } from "./run.ts";
 import type { ShipSources } from "./ship-sources.ts";
@@ -24,6 +25,30 @@ export function fragmentSql(table: ShippedTable, run: Run): string {
   const from = quoteQualified(table.relation.schema, table.relation.name);
   const lock = table.lock === undefined ? "" : ` ${table.lock}`;
   return `SELECT ${columns} FROM ${from}${filter === undefined ? "" : ` WHERE ${filter}`}${lock}`;
+}
+
+/** The fragment as it is sent on one connection: through the gate where the client's role may not read the table. */
+function sqlThere(
+  context: ExecutionContext,
+  sources: ShipSources,
+  source: BackendConnection,
+  table: ShippedTable,
+  sql: string,
+): string {
+  if (!table.hidden || !sources.readsAsClient(source)) return sql;
+  const columns = table.columns.map((column) => `${quoteIdentifier(column.name)} ${column.typeName}`);
+  return throughGate(context, source, sql, columns);
+}
+
+/** A query as Pleiad's own role on a client's connection; `columns`: names and types of its result. */
+export function throughGate(
+  { gateSecrets }: ExecutionContext,
+  { server, processId }: BackendConnection,
+  sql: string,
+  columns: readonly string[],
+): string {
+  const pass = gatePass(gateSecrets.get(server.name) ?? "", processId, sql);
+  return `SELECT * FROM pleiad.gate_read(${quoteLiteral(sql)}, '${pass}') AS t (${columns.join(", ")})`;
 }
 
 /** The binary form of these kinds of user types holds no OID of the server that wrote it. */
@@ -54,7 +79,7 @@ export async function shipTable(
   const relay = (from: readonly BackendConnection[]): CopyRelay =>
     new CopyRelay(
       from,
-      `COPY (${sql}) TO STDOUT${options}`,
+      (source) => `COPY (${sqlThere(context, sources, source, table, sql)}) TO STDOUT${options}`,
       target,
       `COPY ${quoteQualified("pg_temp", table.temporaryName)} (${columns}) FROM STDIN${targetOptions}`,
       binary,

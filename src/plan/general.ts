@@ -18,6 +18,7 @@ import type { RowLock } from "./row-locks.ts";
 import { shardFilter, union } from "./shard-filter.ts";
 import { tableoidSplices } from "./system-columns.ts";
 import { namePlace, replaceName } from "./table-names.ts";
+import { relationsBehindViews } from "./view-reads.ts";
 import { hasSchemaHomonyms, schemaSplices, securedBehindView, viewSplices } from "./view-splices.ts";
 
 export interface GeneralRequest {
@@ -30,6 +31,8 @@ export interface GeneralRequest {
   readonly locks: ReadonlyMap<Relation, RowLock>;
   /** Functions are called that compute nodes do not have. */
   readonly rowTypes: boolean;
+  /** See PlanContext. */
+  readonly hiddenMark: string | undefined;
 }
 
 export function planGeneral(tree: QueryTree, request: GeneralRequest): GeneralPlan | PgError {
@@ -37,8 +40,8 @@ export function planGeneral(tree: QueryTree, request: GeneralRequest): GeneralPl
     if (lock.skipsLocked) return refusal("skip-locked-many-nodes", `Table "${relation.name}".`);
   if (hasSchemaHomonyms(tree)) return refusal("same-names");
   const relations = new Set([...tree.occurrences.map((o) => o.relation), ...request.readByFunctions]);
-  const hidden = securedBehindView(tree);
-  if (hidden !== undefined) return refusal("row-security-of-view", `View "${hidden.name}".`);
+  const secured = securedBehindView(tree);
+  if (secured !== undefined) return refusal("row-security-of-view", `View "${secured.name}".`);
   for (const occurrence of tree.occurrences) {
     if (occurrence.rangeVar.inh !== true && hasChildren(request.snapshot, occurrence.relation)) {
       return refusal("inherits", `Table "${occurrence.relation.name}".`);
@@ -48,13 +51,25 @@ export function planGeneral(tree: QueryTree, request: GeneralRequest): GeneralPl
   // There a table that stands in for another would be found by what looks into the catalogs.
   if (onCatalog && request.readByFunctions.size > 0) return refusal("function-reads-many-nodes");
   const target = onCatalog || request.rowTypes ? "catalog" : "compute";
-  const temporaryNames = chooseNames(tree, relations, request.readByFunctions, target);
+  const hidden = hiddenRelations(tree, request);
+  const marks = new Map([...hidden].map((relation) => [relation, request.hiddenMark!] as const));
+  const temporaryNames = chooseNames(tree, relations, request.readByFunctions, target, marks);
   const tables = [...relations].map((relation) =>
-    shippedTable(tree, relation, temporaryNames.get(relation)!, request),
+    shippedTable(tree, relation, temporaryNames.get(relation)!, hidden.has(relation), request),
   );
   const splices = textSplices(tree, tree.unit, temporaryNames);
   const { readsCatalogs } = request;
   return { target, readsCatalogs, tables, splices, correlated: isCorrelated(tree) };
+}
+
+/** Row security decides by the role that reads, so its tables are read by the client's; those that functions read it may read itself. */
+function hiddenRelations(tree: QueryTree, { hiddenMark, readByFunctions }: GeneralRequest): Set<Relation> {
+  if (hiddenMark === undefined) return new Set();
+  return new Set(
+    [...relationsBehindViews(tree)].filter(
+      (relation) => !relation.rowSecurity && !readByFunctions.has(relation),
+    ),
+  );
 }
 
 /** The tables that a DO block or procedure reads, whole and under their own names. */
@@ -72,6 +87,7 @@ export function planWorkplace(
     shards: { kind: "all" },
     primaryKey: undefined,
     lock: undefined,
+    hidden: false,
   }));
   const target = rowTypes ? "catalog" : "compute";
   return { target, readsCatalogs: false, tables, splices: [], correlated: true };
@@ -101,6 +117,7 @@ function chooseNames(
   relations: ReadonlySet<Relation>,
   readByFunctions: ReadonlySet<Relation>,
   target: "compute" | "catalog",
+  marks: ReadonlyMap<Relation, string>,
 ): ReadonlyMap<Relation, string> {
   const taken = new Set<string>();
   for (const { node } of tree.typeNames) taken.add(names(node.names)?.at(-1) ?? "");
@@ -112,26 +129,30 @@ function chooseNames(
   }
   for (const relation of relations) {
     if (result.has(relation)) continue;
-    let name = relation.name;
-    for (let n = 1; taken.has(name) || (target === "catalog" && n === 1); n++)
-      name = numbered(relation.name, n);
+    const mark = marks.get(relation);
+    const own = mark === undefined && target !== "catalog";
+    const numbered = (n: number): string =>
+      withSuffix(relation.name, mark === undefined ? `${n}` : `${mark}#${n}`);
+    let name = own ? relation.name : numbered(1);
+    for (let n = own ? 1 : 2; taken.has(name); n++) name = numbered(n);
     taken.add(name);
     result.set(relation, name);
   }
   return result;
 }
 
-/** name#n, cut so that it fits into 63 bytes without breaking a character. */
-function numbered(name: string, n: number): string {
+/** name#suffix, cut so that it fits into 63 bytes without breaking a character. */
+function withSuffix(name: string, suffix: string): string {
   let stem = name;
-  while (Buffer.byteLength(`${stem}#${n}`) > 63) stem = [...stem].slice(0, -1).join("");
-  return `${stem}#${n}`;
+  while (Buffer.byteLength(`${stem}#${suffix}`) > 63) stem = [...stem].slice(0, -1).join("");
+  return `${stem}#${suffix}`;
 }
 
 function shippedTable(
   tree: QueryTree,
   relation: Relation,
   temporaryName: string,
+  hidden: boolean,
   request: GeneralRequest,
 ): ShippedTable {
   const occurrences = tree.occurrences.filter((o) => o.relation === relation);
@@ -151,6 +172,7 @@ function shippedTable(
     shards: whole ? { kind: "all" } : union(rows.map((r) => shardFilter(relation, r))),
     primaryKey,
     lock: request.locks.get(relation)?.sql,
+    hidden,
   };
 }
 

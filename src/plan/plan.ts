@@ -7,6 +7,7 @@ import type { Column, Relation } from "../catalog/snapshot.ts";
 import type { PgError } from "../errors/pg-error.ts";
 import type { ParsedStatement, Splice } from "../sql/statement.ts";
 import type { SettingCall } from "./setting-calls.ts";
+import type { ViewReads } from "./view-reads.ts";
 
 export type { KeyValue, ShardFilter } from "../catalog/shard-filter.ts";
 
@@ -47,6 +48,8 @@ export interface ReadPlan {
   readonly locks: "no" | "rows" | "replicated rows";
   /** Tables that called functions read. */
   readonly readByFunctions: readonly Relation[];
+  /** Undefined when it names no view. */
+  readonly views: ViewReads | undefined;
   /** True when what it calls may write (a volatile function of the user's): the node has a say in the commit. */
   readonly writes: boolean;
   readonly cost: PlanCost;
@@ -96,6 +99,8 @@ export interface ShippedTable {
   readonly primaryKey: readonly string[] | undefined;
   /** FOR UPDATE …: the rows are locked where they lie when they are read. */
   readonly lock: string | undefined;
+  /** Read as Pleiad's own role wherever that is: the client may read the views before it, but not the table itself. */
+  readonly hidden: boolean;
 }
 
 export interface ShipFilter {

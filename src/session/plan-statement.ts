@@ -9,6 +9,7 @@ import { classify } from "../plan/classify.ts";
 import type { CatalogPlan, ReadPlan } from "../plan/plan.ts";
 import { parseStatements } from "../sql/parse.ts";
 import type { ParsedStatement } from "../sql/statement.ts";
+import { requireRights } from "../execute/check-privileges.ts";
 import { clientError } from "../execute/client-error.ts";
 import { describeText } from "./describe-statement.ts";
 import type { Description, PlannedStatement } from "./planned-statement.ts";
@@ -20,6 +21,7 @@ import { describeFetch } from "./cursors.ts";
 import { planTemporaryWrite } from "../plan/write/plan-temporary.ts";
 import { planWrite } from "../plan/write/plan-write.ts";
 import { sourceToDescribe } from "../plan/write/source-width.ts";
+import { hiddenMark } from "./view-rights.ts";
 
 /** Longer texts are planned each time: they are seldom sent twice. */
 const CACHED_TEXT_BYTES_MAX = 32 * 1024;
@@ -146,7 +148,10 @@ async function planOnce(
   let description: Description | undefined;
   if (extended) description = await describe(session, statement, parameterTypes);
   try {
-    plan = planRead(statement, await session.view.planContext(description?.parameterTypes ?? []));
+    const context = await session.view.planContext(description?.parameterTypes ?? []);
+    plan = planRead(statement, context);
+    const mark = plan.kind === "read" ? await hiddenMark(session.transaction, plan.views) : undefined;
+    if (mark !== undefined) plan = planRead(statement, { ...context, hiddenMark: mark });
   } catch (error) {
     // What PostgreSQL itself says against the statement comes first.
     if (description === undefined) await describe(session, statement, parameterTypes);
@@ -186,7 +191,12 @@ async function planWriting(
   const columns =
     source && (await describeText(session.transaction, source, description.parameterTypes)).fields;
   const plan = planWrite(statement, context, columns?.length);
-  return { plan, description };
+  const reads = plan.command === "WITH" ? plan.alone?.reads : plan.reads;
+  if (reads?.views === undefined) return { plan, description };
+  await requireRights(session.transaction, statement, description.parameterTypes, reads.readByFunctions);
+  const mark = await hiddenMark(session.transaction, reads.views);
+  if (mark === undefined) return { plan, description };
+  return { plan: planWrite(statement, { ...context, hiddenMark: mark }, columns?.length), description };
 }
 
 /** EXECUTE gives the columns of the statement that the session has prepared under that name. */

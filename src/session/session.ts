@@ -92,6 +92,7 @@ export class Session {
       multiplexer: host.multiplexer,
       transaction: this.transaction,
       output: this.output,
+      gateSecrets: host.gateSecrets,
       computeNodes: host.computeNodes,
       snapshot: () => this.view.snapshot(),
       definitions: this.watch,

@@ -133,6 +133,7 @@ export async function copyQueryOut(
   run: Run,
 ): Promise<Outcome> {
   refuseHiddenTimes(context, plan);
+  if (plan.views !== undefined) await checkPrivileges(context, plan, run);
   const location = locate(plan.uses, run, context.snapshot());
   const { nodes, shard } = location;
   const node = onlyNode(context, plan, location);

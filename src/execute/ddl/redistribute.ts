@@ -187,7 +187,7 @@ async function copyRows(
       else
         await new CopyRelay(
           [connection],
-          `COPY (${select}) TO STDOUT`,
+          () => `COPY (${select}) TO STDOUT`,
           await ddl.connection(node),
           `COPY ${target} (${columns}) FROM STDIN`,
           false,

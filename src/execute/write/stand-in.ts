@@ -160,7 +160,8 @@ async function fetchRows(
   const relay = new CopyRelay(
     [lease.connection],
     // Text: binary data of user types hold OIDs of their server.
-    `COPY (SELECT ${[...names.map((name) => `t.${name}`), ...hidden].join(", ")} FROM ${from} AS t${where} FOR UPDATE) TO STDOUT`,
+    () =>
+      `COPY (SELECT ${[...names.map((name) => `t.${name}`), ...hidden].join(", ")} FROM ${from} AS t${where} FOR UPDATE) TO STDOUT`,
     workplace,
     `COPY pg_temp.${quoteIdentifier(ROWS)} (${list}) FROM STDIN (FREEZE)`,
     false,

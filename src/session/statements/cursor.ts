@@ -124,6 +124,7 @@ async function openPlace(
       detail: "Holdable cursors must be READ ONLY.",
     });
   refuseHiddenTimes(context, plan);
+  if (plan.views !== undefined) await checkPrivileges(context, plan, run);
   const location = locate(plan.uses, run, context.snapshot());
   const node = holdable ? undefined : onlyNode(context, plan, location);
   if (node !== undefined) {

@@ -4,7 +4,7 @@ import { checkPrivileges } from "../../execute/check-privileges.ts";
 import { closeWorkplace, openWorkplace } from "../../execute/general.ts";
 import { locate } from "../../execute/locate.ts";
 import { splicedText, textAsWritten, textForShard, type NodeText } from "../../execute/node-text.ts";
-import { fragmentSql, type Shipped } from "../../execute/ship-table.ts";
+import { fragmentSql, throughGate, type Shipped } from "../../execute/ship-table.ts";
 import { ShipSources } from "../../execute/ship-sources.ts";
 import { atTransactionTime } from "../../execute/transaction-time.ts";
 import type { DistributedPlan, ExplainStep } from "../../plan/explain/distributed-plan.ts";
@@ -24,6 +24,7 @@ export async function explainRead(
     return onNodes(explaining, "catalog", ["catalog"], plan.writes, textAsWritten(plan.statement));
   }
   const { dataNodes } = context.snapshot();
+  if (plan.views !== undefined) await checkPrivileges(context, plan, run);
   if (plan.direct) {
     const { nodes, shard } = locate(plan.uses, run, context.snapshot());
     if (nodes === "any" || nodes.size === 1) {
@@ -104,7 +105,7 @@ async function generalSteps(
 
 /** What is read from the nodes for each table that is moved, with the nodes' plans for it. */
 export async function fragmentSteps(
-  { session, fragmentPrefix, run }: Explaining,
+  { session, fragmentPrefix, format, run }: Explaining,
   tables: readonly ShippedTable[],
 ): Promise<ExplainStep[]> {
   const sources = new ShipSources(session.context);
@@ -116,7 +117,16 @@ export async function fragmentSteps(
       const sql = fragmentSql(table, run);
       const parts: ExplainStep[] = [];
       for (const connection of sources.of(table)) {
-        const plan = await askServer(connection, Buffer.concat([fragmentPrefix, Buffer.from(sql)]), simple);
+        const explained = Buffer.concat([fragmentPrefix, Buffer.from(sql)]);
+        const asked =
+          table.hidden && sources.readsAsClient(connection)
+            ? Buffer.from(
+                throughGate(session.context, connection, explained.toString(), [
+                  `plan ${format === "json" || format === "xml" ? format : "text"}`,
+                ]),
+              )
+            : explained;
+        const plan = await askServer(connection, asked, simple);
         parts.push({ title: `Fragment on ${connection.server.name}`, properties: [], plan });
       }
       const { schema, name } = table.relation;
