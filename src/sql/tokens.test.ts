@@ -86,6 +86,7 @@ test("comments between the parts of a string belong to it", () => {
   }
   expect(tokenize(Buffer.from("'a' -- b 'c'"))).toHaveLength(1);
   expect(tokenize(Buffer.from("'a' 'c'"))).toHaveLength(2);
+  expect(tokenize(Buffer.from("X'1F'\n'it''s'"))).toHaveLength(2);
   expect(blankCommentsWithinStrings(Buffer.from("'a' -- b\n, 'c'"))).toBeUndefined();
 });
 

@@ -73,18 +73,27 @@ function skipSpace(text: Buffer, from: number): number {
   }
 }
 
-/** End of a quoted run whose first quote is at `open`; a doubled quote stays inside, with `escapes` also \'. */
-function endOfQuoted(text: Buffer, open: number, escapes: boolean): number {
+/** What a quote inside may be: doubled; with E'…' also behind a backslash; in B'…' and X'…' there is none. */
+type Inside = "doubled" | "escaped" | "bits";
+
+/** End of a quoted run whose first quote is at `open`. */
+function endOfQuoted(text: Buffer, open: number, inside: Inside): number {
   const quote = text[open];
   let i = open + 1;
   while (i < text.length) {
     if (text[i] === quote) {
-      if (text[i + 1] !== quote) return i + 1;
+      if (inside === "bits" || text[i + 1] !== quote) return i + 1;
       i += 2;
-    } else if (escapes && text[i] === Byte.Backslash) i += 2;
+    } else if (inside === "escaped" && text[i] === Byte.Backslash) i += 2;
     else i++;
   }
   return text.length;
+}
+
+/** By the letter before the quote, or the quote itself. */
+function insideOf(first: number): Inside {
+  const letter = String.fromCharCode(first | 32);
+  return letter === "e" ? "escaped" : letter === "b" || letter === "x" ? "bits" : "doubled";
 }
 
 /**
@@ -94,10 +103,10 @@ function endOfQuoted(text: Buffer, open: number, escapes: boolean): number {
 function endOfString(
   text: Buffer,
   open: number,
-  escapes: boolean,
+  inside: Inside,
   comments?: { start: number; end: number }[],
 ): number {
-  let end = endOfQuoted(text, open, escapes);
+  let end = endOfQuoted(text, open, inside);
   for (;;) {
     let i = end;
     let lineBreak = false;
@@ -115,7 +124,7 @@ function endOfString(
     }
     if (!lineBreak || text[i] !== Byte.Quote) return end;
     comments?.push(...between);
-    end = endOfQuoted(text, i, escapes);
+    end = endOfQuoted(text, i, inside);
   }
 }
 
@@ -129,8 +138,7 @@ export function blankCommentsWithinStrings(text: Buffer): Buffer | undefined {
     if (token.kind !== "string") continue;
     const open = text.indexOf(Byte.Quote, token.start);
     // A dollar-quoted string has no parts.
-    if (text[token.start] !== Byte.Dollar)
-      endOfString(text, open, /[eE]/.test(String.fromCharCode(text[token.start]!)), comments);
+    if (text[token.start] !== Byte.Dollar) endOfString(text, open, insideOf(text[token.start]!), comments);
   }
   if (comments.length === 0) return undefined;
   const blanked = Buffer.from(text);
@@ -157,17 +165,18 @@ export function nextToken(text: Buffer, from: number): Token | undefined {
   const b = text[start];
   if (b === undefined) return undefined;
   const next = text[start + 1];
-  if (b === Byte.Quote) return { kind: "string", start, end: endOfString(text, start, false) };
-  if (b === Byte.DoubleQuote) return { kind: "quoted", start, end: endOfQuoted(text, start, false) };
+  if (b === Byte.Quote) return { kind: "string", start, end: endOfString(text, start, "doubled") };
+  if (b === Byte.DoubleQuote) return { kind: "quoted", start, end: endOfQuoted(text, start, "doubled") };
   if (isIdentifierStart(b)) {
     if (next === Byte.Quote && "eEbBxX".includes(String.fromCharCode(b))) {
-      return { kind: "string", start, end: endOfString(text, start + 1, b === 69 || b === 101) };
+      return { kind: "string", start, end: endOfString(text, start + 1, insideOf(b)) };
     }
     if ((b === 85 || b === 117) && next === Byte.Ampersand) {
       const quote = text[start + 2];
-      if (quote === Byte.Quote) return { kind: "string", start, end: endOfString(text, start + 2, false) };
+      if (quote === Byte.Quote)
+        return { kind: "string", start, end: endOfString(text, start + 2, "doubled") };
       if (quote === Byte.DoubleQuote)
-        return { kind: "quoted", start, end: endOfQuoted(text, start + 2, false) };
+        return { kind: "quoted", start, end: endOfQuoted(text, start + 2, "doubled") };
     }
     let end = start + 1;
     while (end < text.length && isIdentifierPart(text[end]!)) end++;
