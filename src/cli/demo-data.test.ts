@@ -2,9 +2,8 @@ import { expect, test } from "vitest";
 import { demoTables } from "./demo-data.ts";
 import { demoTour } from "./demo-tour.ts";
 
-test("the sample data have as many rows as announced, more than a million order lines, and are made fast", async () => {
+test("the sample data have as many rows as announced, more than a million order lines", async () => {
   for (const table of demoTables) {
-    const start = performance.now();
     let rows = 0;
     let lines = 0;
     for await (const chunk of table.chunks()) {
@@ -12,9 +11,7 @@ test("the sample data have as many rows as announced, more than a million order 
       for (const byte of chunk.data) if (byte === 10) lines++;
     }
     expect([table.name, rows, lines]).toEqual([table.name, table.rows, table.rows]);
-    if (table.name !== "order_lines") continue;
-    expect(rows).toBeGreaterThan(1_000_000);
-    expect(rows / ((performance.now() - start) / 1000)).toBeGreaterThan(300_000);
+    if (table.name === "order_lines") expect(rows).toBeGreaterThan(1_000_000);
   }
 });
 
