@@ -49,7 +49,6 @@ interface PartFields {
   readonly expr?: Part;
   readonly cond?: Part;
   readonly into?: boolean;
-  readonly strict?: boolean;
   readonly then_body?: readonly Part[];
   readonly elsif_list?: readonly Part[];
   readonly else_body?: readonly Part[];

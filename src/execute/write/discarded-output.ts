@@ -9,8 +9,6 @@ export class DiscardedOutput extends ClientOutput {
     super(new PassThrough());
   }
 
-  override push(_buffer: Buffer): void {}
-
   override append(_buffer: Buffer, _start: number, _end: number): void {}
 
   override flush(): void {}

@@ -33,7 +33,7 @@ async function runSteps(session: Session, steps: readonly ScriptStep[], depth: n
     else if (step.kind === "if") await runIf(session, step, depth);
     else
       await inContext(step.sql, `SQL statement "${step.sql}"`, `line ${step.line} at ${step.what}`, () =>
-        runSql(session, step.sql, () => {}),
+        plan(session, step.sql).then((planned) => runPlan(session, planned, () => {})),
       );
   }
 }
@@ -78,11 +78,11 @@ async function runIf(
 
 async function isTrue(session: Session, condition: string): Promise<boolean> {
   const rows: (string | undefined)[] = [];
-  const { description } = await plan(session, `SELECT ${condition}`);
-  const fields = description?.fields;
+  const planned = await plan(session, `SELECT ${condition}`);
+  const fields = planned.description?.fields;
   if (fields?.length !== 1 || fields[0]!.typeOid !== BOOL)
     throw refusal("function-writes", "A condition of the DO block is not of type boolean.");
-  await runSql(session, `SELECT ${condition}`, (buffer, start, end) => {
+  await runPlan(session, planned, (buffer, start, end) => {
     if (buffer[start] === Backend.dataRow) rows.push(readDataRow(buffer, start, end)[0]?.toString());
   });
   if (rows.length > 1) throw pgError("21000", `query "SELECT ${condition}" returned more than one row`);
@@ -93,13 +93,12 @@ function plan(session: Session, sql: string): Promise<PlannedStatement> {
   return planStatement(session, parseStatements(sql)[0]!, [], true);
 }
 
-async function runSql(
+async function runPlan(
   session: Session,
-  sql: string,
+  planned: PlannedStatement,
   divertTo: NonNullable<Session["output"]["divertTo"]>,
 ): Promise<void> {
   const { output } = session;
-  const planned = await plan(session, sql);
   output.divertTo = divertTo;
   try {
     await session.runPlanned(planned, ownRun(planned.description?.fields));
