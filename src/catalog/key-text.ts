@@ -2,6 +2,7 @@
  * Reads the text forms of key values, only where their meaning is certain whatever the session's settings are. Everything
  * else is undefined: then a server is asked, or all shards are concerned (row Q12). Shared by hashing and pruning.
  */
+import { charactersIn } from "../sql/characters.ts";
 
 const DIGITS_MAX = 19;
 const ZERO = 48;
@@ -133,13 +134,6 @@ export function readTimestampText(text: string): bigint | undefined {
   return time === undefined ? undefined : midnight + BigInt(time);
 }
 
-/** Number of UTF-8 characters in bytes [0, end). */
-function characterCount(bytes: Buffer, end: number): number {
-  let count = 0;
-  for (let i = 0; i < end; i++) if ((bytes[i]! & 0xc0) !== 0x80) count++;
-  return count;
-}
-
 /** Length without trailing blanks, which char(n) does not count. */
 export function lengthWithoutTrailingBlanks(bytes: Buffer): number {
   let end = bytes.length;
@@ -151,7 +145,7 @@ export function lengthWithoutTrailingBlanks(bytes: Buffer): number {
 export function fitsLength(bytes: Buffer, end: number, typeModifier: number): boolean {
   if (typeModifier < 4) return true;
   const lengthMax = typeModifier - 4;
-  return end <= lengthMax || characterCount(bytes, end) <= lengthMax;
+  return end <= lengthMax || charactersIn(bytes, 0, end) <= lengthMax;
 }
 
 const MICROSECOND_STEPS = [1_000_000, 100_000, 10_000, 1_000, 100, 10, 1] as const;

@@ -3,17 +3,11 @@
  * instead of a shard's.
  */
 import { PgError } from "../errors/pg-error.ts";
+import { charactersIn } from "../sql/characters.ts";
 import type { ParsedStatement, Splice } from "../sql/statement.ts";
 
 /** A text of which servers were sent a changed one. */
 type ClientText = Pick<ParsedStatement, "text" | "charactersBefore">;
-
-/** Characters (code points) in bytes [start, end) of UTF-8. */
-function charactersIn(bytes: Buffer, start: number, end: number): number {
-  let count = 0;
-  for (let i = start; i < end; i++) if ((bytes[i]! & 0xc0) !== 0x80) count++;
-  return count;
-}
 
 /** Translates a 1-based character position in the spliced text into one in the client's query string; undefined when it lies in text that the client did not write. */
 function clientPosition(

@@ -10,6 +10,7 @@ import { clientError } from "../execute/client-error.ts";
 import { liftableLiterals, rangeOf, type Liftable } from "../plan/liftable-literals.ts";
 import { rowDescription, type Field } from "../protocol/backend-messages.ts";
 import { textBindTail, type BindMessage } from "../protocol/frontend-messages.ts";
+import { charactersIn } from "../sql/characters.ts";
 import { liftLiterals, literalBytes, type LiftedLiteral, type Skeleton } from "../sql/lift-literals.ts";
 import { applySplices } from "../sql/splice.ts";
 import type { Splice } from "../sql/statement.ts";
@@ -189,7 +190,7 @@ function inOriginalTerms(
   const parameter = OF_A_PARAMETER.exec(where ?? "")?.[1];
   if (parameter !== undefined) {
     const at = rangeOf(liftable[Number(parameter) - 1]!, text, literals).start;
-    return new PgError({ ...fields, position: [...text.toString("utf8", 0, at)].length + 1 });
+    return new PgError({ ...fields, position: charactersIn(text, 0, at) + 1 });
   }
   return clientError(error, { text, charactersBefore: 0 }, parameterSplices(text, literals, liftable));
 }

@@ -2,6 +2,7 @@
  * Query strings that were written for standard_conforming_strings = off: a plain literal with a backslash in it becomes E'…', which
  * means the same under both settings. Nothing else changes.
  */
+import { charactersIn } from "./characters.ts";
 
 export interface EscapedText {
   readonly text: Buffer;
@@ -35,7 +36,7 @@ export function escapeStrings(text: Buffer): EscapedText | undefined {
     const backslash = text.subarray(literal.start, literal.end).indexOf(BACKSLASH);
     if (backslash < 0) continue;
     if (literal.national) return undefined;
-    const position = characters(text, literal.start);
+    const position = charactersIn(text, 0, literal.start);
     const escaped = text[literal.start + backslash + 1];
     const kind = escaped === BACKSLASH ? "backslash" : escaped === QUOTE ? "quote" : "other";
     warnings.push({ kind, position });
@@ -52,12 +53,6 @@ export function escapeStrings(text: Buffer): EscapedText | undefined {
 /** A 1-based character position in the new text, in the original one. */
 export function originalPosition(inserted: readonly number[], position: number): number {
   return position - inserted.filter((at) => at < position - 1).length;
-}
-
-function characters(text: Buffer, end: number): number {
-  let count = 0;
-  for (let i = 0; i < end; i++) if ((text[i]! & 0xc0) !== 0x80) count++;
-  return count;
 }
 
 interface PlainLiteral {

@@ -5,6 +5,7 @@
 import { hasSqlDetails, loadModule, parseSync } from "libpg-query";
 import type { Node } from "@pgsql/types";
 import { pgError, type PgError } from "../errors/pg-error.ts";
+import { charactersIn } from "./characters.ts";
 import { extractDistributionClauses, mayHoldDistributionClause } from "./distribution-clause.ts";
 import { blankCommentsWithinStrings } from "./tokens.ts";
 import type { ParsedStatement } from "./statement.ts";
@@ -63,15 +64,8 @@ function toStatement(
   const offset = raw.stmt_location ?? 0;
   const end = raw.stmt_len === undefined || raw.stmt_len === 0 ? text.length : offset + raw.stmt_len;
   if (offset > 0) shiftLocations(raw.stmt, -offset);
-  const charactersBefore = offset === 0 ? 0 : countCharacters(text, offset);
+  const charactersBefore = offset === 0 ? 0 : charactersIn(text, 0, offset);
   return [{ text: text.subarray(offset, end), offset, charactersBefore, tree: raw.stmt, distribution }];
-}
-
-/** Characters are Unicode code points: all bytes but the continuation bytes of UTF-8. */
-function countCharacters(text: Buffer, end: number): number {
-  let count = 0;
-  for (let i = 0; i < end; i++) if ((text[i]! & 0xc0) !== 0x80) count++;
-  return count;
 }
 
 function parseRaw(queryString: string): readonly RawStatement[] {

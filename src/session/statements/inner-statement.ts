@@ -1,5 +1,6 @@
 /** The statement inside another one (COPY, DECLARE, EXPLAIN) as one of its own, with the offsets of its own text. */
 import type { Node } from "@pgsql/types";
+import { charactersIn } from "../../sql/characters.ts";
 import type { ParsedStatement } from "../../sql/statement.ts";
 import { shiftLocations } from "../../sql/walk.ts";
 
@@ -16,15 +17,8 @@ export function innerStatement(
   return {
     text: outer.text.subarray(start, end),
     offset: outer.offset + start,
-    charactersBefore: outer.charactersBefore + characters(outer.text, start),
+    charactersBefore: outer.charactersBefore + charactersIn(outer.text, 0, start),
     tree: own,
     distribution: undefined,
   };
-}
-
-/** Code points in the first `end` bytes. */
-function characters(text: Buffer, end: number): number {
-  let count = 0;
-  for (let i = 0; i < end; i++) if ((text[i]! & 0xc0) !== 0x80) count++;
-  return count;
 }
