@@ -148,10 +148,12 @@ describe.each(CHANGES)("%s", (there, back) => {
 test("definitions and statements at random", async () => {
   const until = Date.now() + raceMs;
   const seen = new Map<string, number>();
+  // How many answers a moment gives depends on the machine: a slow one goes on until there are enough.
+  const racing = (): boolean => Date.now() < until || (seen.get("fits") ?? 0) <= 50;
   // A definition takes its locks on one node after the other: what crosses a reader's gives up.
   const definer = await Client.connect(servers.subject, { lock_timeout: "100ms" });
   const define = async (): Promise<void> => {
-    for (let i = 0; Date.now() < until; i++) {
+    for (let i = 0; racing(); i++) {
       const [there, back] = CHANGES[0]!;
       await definer.ask(i % 2 === 0 ? there : back);
       await sleep(i % 5);
@@ -160,7 +162,7 @@ test("definitions and statements at random", async () => {
   };
   const read = async (way: Way, first: number): Promise<void> => {
     const client = await Client.connect(servers.subject);
-    for (let i = first; Date.now() < until; i++) {
+    for (let i = first; racing(); i++) {
       const sql = STATEMENTS[i % STATEMENTS.length]!;
       const got = outcome(await ask(client, sql, way));
       seen.set(got, (seen.get(got) ?? 0) + 1);
@@ -170,8 +172,7 @@ test("definitions and statements at random", async () => {
   // Between Parse and Execute another session may change the columns that were described.
   const allowed = ["fits", "error 0A000", "error 40P01", "error 40001"];
   expect([...seen.keys()].filter((got) => !allowed.includes(got))).toEqual([]);
-  // How many depends on the machine; none would mean that nothing was raced.
-  expect(seen.get("fits")).toBeGreaterThan(3);
+  expect(seen.get("fits")).toBeGreaterThan(50);
 });
 
 test("a table whose rows are spread over the nodes while statements wait for it", async (context) => {
