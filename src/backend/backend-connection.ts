@@ -226,8 +226,9 @@ export class BackendConnection {
 
   /** Asks the server, over a connection of its own, to cancel what runs here. Resolves when the request was delivered. */
   cancel(): Promise<void> {
-    const delivered = this.requestCancel();
-    const settled = delivered.finally(() => {
+    // One that was sent before may arrive after this one.
+    const delivered = Promise.all([this.cancelling, this.requestCancel()]);
+    const settled = delivered.then(() => {
       if (this.cancelling === settled) this.cancelling = undefined;
     });
     this.cancelling = settled;

@@ -5,6 +5,7 @@
  */
 import type { PgError } from "../errors/pg-error.ts";
 import type { ReadPlan } from "../plan/plan.ts";
+import { Backend } from "../protocol/message-types.ts";
 import { Answer, AnswerScope } from "./answer.ts";
 import { hasBinaryOids } from "./binary-values.ts";
 import { clientError } from "./client-error.ts";
@@ -58,7 +59,8 @@ export async function runPointRead(
   if (error === undefined) return { tag: answer.tag };
   if (error instanceof StalePlan) throw error;
   forgetPrepared(connection, key, error);
-  if (answer.rows === 0 && !answer.bound && !context.cancelled && isNotItsOwn(error)) return undefined;
+  if (!answer.passing && !context.cancelled && isNotItsOwn(error)) return undefined;
+  answer.pass();
   if (!answer.bound) run.preface.drop();
   throw clientError(error, plan.statement, text.splices);
 }
@@ -67,7 +69,35 @@ function isNotItsOwn(error: PgError): boolean {
   return NOT_ITS_OWN.has(error.code);
 }
 
-/** Never pauses the connection: others' answers come behind. One row waits in the client's buffer instead. */
+type Frame = readonly [type: number, buffer: Buffer, start: number, end: number];
+
+/**
+ * Keeps BindComplete and the row until the end of the answer: where a cancel that was meant for another session's statement comes
+ * in between, nothing of it was sent. Never pauses the connection, since others' answers come behind.
+ */
 class SharedAnswer extends Answer {
+  private bindComplete: Frame | undefined;
+  private row: Frame | undefined;
+  /** The client gets the answer as it comes. */
+  passing = false;
+
+  override frame(type: number, buffer: Buffer, start: number, end: number): void {
+    if (!this.passing && type === Backend.bindComplete) this.bindComplete = [type, buffer, start, end];
+    else if (!this.passing && type === Backend.dataRow && this.row === undefined)
+      this.row = [type, buffer, start, end];
+    else {
+      if (type !== Backend.errorResponse && type !== Backend.parseComplete) this.pass();
+      super.frame(type, buffer, start, end);
+    }
+  }
+
+  /** Sends what was kept. */
+  pass(): void {
+    if (this.passing) return;
+    this.passing = true;
+    if (this.bindComplete !== undefined) super.frame(...this.bindComplete);
+    if (this.row !== undefined) super.frame(...this.row);
+  }
+
   protected override waitForClient(): void {}
 }

@@ -239,6 +239,28 @@ test("cancels that come at any moment never hit the statements of others on the 
   expect(await leftBehind(servers)).toEqual([]);
 });
 
+test("a cancel for a read that waits in a shared pipeline does not hit the one before it (S9)", async () => {
+  const [first, second] = await Promise.all([
+    Client.connect(servers.subject),
+    Client.connect(servers.subject),
+  ]);
+  // The same shard for both, and the pipeline open.
+  for (let i = 0; i < 20; i++) await first.value("SELECT body FROM stock WHERE id = 1");
+  for (let round = 0; round < 5; round++) {
+    first.wire.send(query("SELECT length(factorial(id + 6000)::text) FROM stock WHERE id = 1"));
+    second.wire.send(query("SELECT body FROM stock WHERE id = 1"));
+    const answer = first.wire.until("Z");
+    const other = second.wire.until("Z");
+    await sleep(50);
+    await second.wire.cancel();
+    const { error, rows } = summarise(await answer);
+    expect(error).toBeUndefined();
+    expect(rows).toHaveLength(1);
+    await other;
+  }
+  await Promise.all([first.close(), second.close()]);
+});
+
 test("a cancel stops a statement on all its nodes (S9)", async () => {
   const client = await Client.connect(servers.subject);
   client.wire.send(
