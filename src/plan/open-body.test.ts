@@ -22,6 +22,7 @@ describe("Q1: what a body touches", () => {
       readsQualified: false,
       writes: false,
       dynamic: false,
+      leavesCursor: false,
       readsCatalogs: false,
     });
   });
@@ -47,6 +48,14 @@ describe("Q1: what a body touches", () => {
     "SELECT query_to_xml('SELECT 1', true, true, '')",
     "SELECT pg_table_size('orders')",
   ])("not to be opened: %s", (body) => expect(open(body).dynamic).toBe(true));
+
+  test.each([
+    ["DECLARE r refcursor := 'x'; BEGIN OPEN r FOR SELECT 1; RETURN r; END", true],
+    ["BEGIN OPEN $1 NO SCROLL FOR SELECT 1; RETURN 1; END", true],
+    ["DECLARE c CURSOR FOR SELECT 1; BEGIN OPEN c; RETURN c; END", true],
+    ["DECLARE c CURSOR FOR SELECT 1; n int; BEGIN OPEN c; FETCH c INTO n; CLOSE c; RETURN n; END", false],
+    ["BEGIN FOR r IN SELECT open FROM orders LOOP RETURN NEXT r; END LOOP; END", false],
+  ])("leaves a cursor to its caller: %s: %s", (body, leaves) => expect(open(body).leavesCursor).toBe(leaves));
 
   test.each(["SELECT nextval('numbers')", "SELECT set_config('a.b', '1', false)"])(
     "changes the catalog node: %s",

@@ -25,6 +25,8 @@ export interface OpenedBody {
   readonly readsView: boolean;
   readonly dynamic: boolean;
   readonly writes: boolean;
+  /** It opens a cursor that may outlive it: whoever fetches from it would look on another server. */
+  readonly leavesCursor: boolean;
   readonly readsCatalogs: boolean;
   readonly writesCatalogs: boolean;
   readonly usesSequences: boolean;
@@ -100,6 +102,7 @@ export function openBody(text: string, context: CallContext): OpenedBody {
     readsView: false,
     dynamic: false,
     writes: false,
+    leavesCursor: leavesCursor(written),
     readsCatalogs: false,
     writesCatalogs: false,
     usesSequences: false,
@@ -144,6 +147,19 @@ export function openBody(text: string, context: CallContext): OpenedBody {
     noteRelation(name, schema, context, reads, found);
   });
   return { ...found, reads: [...reads], calls, settingCalls };
+}
+
+/** OPEN of a variable of type refcursor (the form with FOR), or RETURN of a cursor that it opens. */
+function leavesCursor(written: readonly string[]): boolean {
+  const opened = new Set<string>();
+  written.forEach((word, i) => {
+    if (word === "open" && beforeStatement.has(written[i - 1] ?? ";")) opened.add(written[i + 1] ?? "");
+  });
+  return written.some((word, i) => {
+    if (word === "return") return opened.has(written[i + 1] ?? "");
+    if (word !== "open" || !opened.has(written[i + 1] ?? "")) return false;
+    return written.slice(i + 2, i + 5).includes("for");
+  });
 }
 
 function qualifierOf(

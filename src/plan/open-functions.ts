@@ -163,6 +163,7 @@ class Opener {
   take(body: OpenedBody, searchPath: readonly string[], name: string): void {
     if (body.dynamic) throw refusal("function-not-opened", name);
     if (body.writes) throw refusal("function-writes", name);
+    if (body.leavesCursor) throw refusal("function-leaves-cursor", name);
     // Views exist on the catalog node only, over its shells.
     if (body.readsView) throw refusal("function-reads-many-nodes", name);
     for (const relation of body.reads) this.reads.add(relation);
