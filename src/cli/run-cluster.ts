@@ -1,57 +1,66 @@
 /** A whole Pleiad in this process: its servers, the coordinator on top, and an orderly end. Both `up --foreground` and `serve` are this. */
 import { join } from "node:path";
 import type { LoadedConfig } from "../config/load-config.ts";
-import type { PleiadConfig } from "../config/schema.ts";
-import type { Topology } from "../config/topology.ts";
 import { openLog, type Log } from "../observe/log.ts";
 import { writeRunState, type RunState } from "../operations/cluster-record.ts";
 import { OperationError } from "../operations/operation-error.ts";
 import { prepareDataDirectory } from "../operations/prepare-data-directory.ts";
 import { ownIdentity } from "../operations/process-identity.ts";
 import type { Progress } from "../operations/progress.ts";
-import { startCluster } from "../operations/start-cluster.ts";
+import type { Supervisor } from "../node/supervisor/supervisor.ts";
+import { startCluster, type Cluster } from "../operations/start-cluster.ts";
+import { commandArguments } from "./start-messages.ts";
 
 export interface RunningCluster {
   readonly state: RunState;
   stop(): Promise<void>;
 }
 
-interface Coordinator {
-  readonly host: string;
-  readonly port: number;
-  close(): Promise<void>;
-}
-
 const portsTried = 100;
 const stopSignals = ["SIGTERM", "SIGINT"] as const;
 
-function portError(error: unknown): string | undefined {
-  const code = (error as NodeJS.ErrnoException).code;
-  return code === "EADDRINUSE" || code === "EACCES" ? code : undefined;
-}
-
 /** A port that somebody asked for is taken or refused; the default gives way to the next free one. */
-async function startOnFreePort(topology: Topology, loaded: LoadedConfig, log: Log): Promise<Coordinator> {
-  // Only a process that serves needs the coordinator, the parser above all: `status` stays quick.
-  const { startCoordinator } = await import("../node/coordinator.ts");
-  const first = loaded.config.port;
+async function listenOnFreePort(supervisor: Supervisor, loaded: LoadedConfig): Promise<number> {
+  const { host, port: first } = loaded.config;
   const explicit = loaded.sourceOf("port") !== "default";
   for (let port = first; ; port++) {
-    const config: PleiadConfig = { ...loaded.config, port };
     try {
-      return await startCoordinator({ topology, config, log });
+      return await supervisor.listen(host, port);
     } catch (error) {
-      const reason = portError(error);
-      if (reason === undefined) throw error;
+      const code = (error as NodeJS.ErrnoException).code;
+      if (code !== "EADDRINUSE" && code !== "EACCES") throw error;
       if (explicit || port - first >= portsTried || port === 65_535) {
         throw new OperationError(
-          reason === "EACCES"
+          code === "EACCES"
             ? `this user may not listen on port ${port}`
-            : `port ${port} on ${config.host} is in use by another program`,
+            : `port ${port} on ${host} is in use by another program`,
           "Choose another with --port, or leave it out to take a free one.",
         );
       }
     }
+  }
+}
+
+/** The coordinator's processes, and the port on which clients may connect. */
+async function startCoordinator(
+  { topology, paths }: Cluster,
+  loaded: LoadedConfig,
+  log: Log,
+): Promise<{ readonly supervisor: Supervisor; readonly port: number }> {
+  // Only a process that serves needs this: `status` stays quick.
+  const { Supervisor } = await import("../node/supervisor/supervisor.ts");
+  const supervisor = await Supervisor.start({
+    topology,
+    config: loaded.config,
+    log,
+    memory: paths.nodeMemory,
+    command: commandArguments(),
+  });
+  try {
+    return { supervisor, port: await listenOnFreePort(supervisor, loaded) };
+  } catch (error) {
+    await supervisor.close();
+    throw error;
   }
 }
 
@@ -72,11 +81,11 @@ export async function runCluster(
   const giveUp = () => startBroken.abort(new OperationError("the start was broken off by a signal"));
   for (const signal of stopSignals) process.on(signal, giveUp);
   const cluster = await startCluster(loaded, progress, { log, signal: startBroken.signal });
-  let coordinator: Coordinator;
+  let coordinator: Awaited<ReturnType<typeof startCoordinator>>;
   try {
     startBroken.signal.throwIfAborted();
     progress.step("starting the coordinator");
-    coordinator = await startOnFreePort(cluster.topology, loaded, log);
+    coordinator = await startCoordinator(cluster, loaded, log);
   } catch (error) {
     await cluster.stop();
     throw error;
@@ -84,20 +93,26 @@ export async function runCluster(
 
   for (const signal of stopSignals) process.off(signal, giveUp);
   const startedAt = new Date().toISOString();
+  const { supervisor, port } = coordinator;
   const state = (): RunState => ({
-    coordinator: { ...ownIdentity(), host: coordinator.host, port: coordinator.port },
+    coordinator: { ...ownIdentity(), host: config.host, port },
     startedAt,
+    processes: supervisor
+      .processes()
+      .map(({ kind, pid, state: running, restarts }) => ({ kind, pid, state: running, restarts })),
     postgres: cluster.postgres,
     servers: cluster.status(),
   });
-  writeRunState(cluster.paths.state, state());
-  cluster.onChange(() => writeRunState(cluster.paths.state, state()));
-  log.info("clients may connect", { host: coordinator.host, port: coordinator.port, pid: process.pid });
+  const record = () => writeRunState(cluster.paths.state, state());
+  record();
+  cluster.onChange(record);
+  supervisor.whenChanged(record);
+  log.info("clients may connect", { host: config.host, port, pid: process.pid });
 
   let stopping: Promise<void> | undefined;
   const stop = async () => {
     log.info("stopping");
-    await coordinator.close();
+    await supervisor.close();
     await cluster.stop();
     log.info("stopped");
   };

@@ -39,7 +39,9 @@ const pool = z.strictObject({
     .int()
     .min(2)
     .default(180)
-    .describe("Most connections that the coordinator holds to one server. They are opened when needed."),
+    .describe(
+      "Most connections that the coordinator's session workers together hold to one server. They are opened when needed.",
+    ),
 });
 
 const server = z.strictObject({
@@ -134,6 +136,15 @@ export const configSchema = z.strictObject({
     .describe(
       "Operating-system user of the servers when Pleiad is started by root, since PostgreSQL refuses root. Default: the first of " +
         "`postgres` and `nobody` that exists.",
+    ),
+  session_workers: z
+    .int()
+    .min(1)
+    .max(32)
+    .optional()
+    .describe(
+      "Processes that serve clients' sessions, whatever the number of clients; one more stands by. Default: one for every two cores, " +
+        "at most 32, and no more than half of `pool.per_node`.",
     ),
   max_client_connections: z
     .int()

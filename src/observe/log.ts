@@ -13,6 +13,8 @@ export interface Log {
   info(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
+  /** Whole lines that another process has formatted already. */
+  write(lines: string): void;
   /** The same log with fields that every message carries, such as the session's number. */
   with(fields: LogFields): Log;
 }
@@ -135,6 +137,7 @@ export function openLog(options: LogOptions): Log {
       info: at("info"),
       warn: at("warn"),
       error: at("error"),
+      write: (lines) => write(withoutSecrets(lines)),
       with: (fields) => make({ ...always, ...fields }),
     };
   };

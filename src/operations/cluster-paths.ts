@@ -22,6 +22,8 @@ export interface ClusterPaths {
   readonly keeper: string;
   /** PGDATA of compute nodes, in memory. */
   readonly memory: string;
+  /** What the coordinator's processes share, in memory. */
+  readonly nodeMemory: string;
   /** The servers' sockets. Short: a socket's path is limited to about 107 bytes. */
   readonly sockets: string;
 }
@@ -41,6 +43,7 @@ export function clusterPaths(data: string, runUid: number): ClusterPaths {
     state: join(data, "run", "state.json"),
     keeper: join(data, "run", "keeper.json"),
     memory: join(memoryRoot, `pleiad-${runUid}-${hash.slice(0, 16)}`),
+    nodeMemory: join(memoryRoot, `pleiad-node-${hash.slice(0, 16)}`),
     sockets: join("/tmp", `pleiad-${runUid}-${hash.slice(0, 8)}`),
   };
 }

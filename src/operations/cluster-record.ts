@@ -22,9 +22,19 @@ export interface RunningServer {
   readonly restarts: number;
 }
 
+/** A process of the coordinator. */
+export interface RunningProcess {
+  /** listener, worker, transactions. */
+  readonly kind: string;
+  readonly pid: number;
+  readonly state: string;
+  readonly restarts: number;
+}
+
 export interface RunState {
   readonly coordinator: ProcessIdentity & { readonly host: string; readonly port: number };
   readonly startedAt: string;
+  readonly processes: readonly RunningProcess[];
   readonly postgres: string;
   readonly servers: readonly RunningServer[];
 }

@@ -1,32 +1,45 @@
 /**
- * The catalogs of the logical databases that sessions are connected to, each loaded once and again after every DDL, with
- * the plans made for them: a plan belongs to the snapshot it was made from and goes with it (row N8 of the failure modes).
+ * The catalogs of the logical databases that sessions are connected to, each loaded once and again after every DDL of any process,
+ * with the plans made for them: a plan belongs to the snapshot it was made from and goes with it (row N8 of the failure modes).
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { loadSnapshot } from "../catalog/load-snapshot.ts";
 import type { Snapshot } from "../catalog/snapshot.ts";
 import type { Pools } from "../backend/pool.ts";
+import type { DefinitionState, DefinitionStates } from "../shared-memory/definition-states.ts";
 import type { PlannedStatement } from "./planned-statement.ts";
 import { catalogQuery } from "./catalog-query.ts";
 
 /** Plans kept per database; the least recently used goes first. */
 const PLANS_MAX = 5_000;
+/** Commits of definitions are rare and short: whoever waits for another process's looks again after so long. */
+const LOOK_AGAIN_MS = 2;
 
 export class DatabaseCatalog {
   private readonly pools: Pools;
   private readonly internalRole: string;
   readonly database: string;
+  private readonly state: DefinitionState;
   private current: Promise<Snapshot> | undefined;
   private loaded: Snapshot | undefined;
   private plans = new Map<string, readonly PlannedStatement[]>();
+  /** Version of the definitions that `loaded`, `current` and `plans` belong to. */
+  private known: number;
+  /** Who has an open transaction in which definitions are changed. */
+  readonly defining: Definers;
 
-  constructor(pools: Pools, internalRole: string, database: string) {
+  constructor(pools: Pools, internalRole: string, database: string, state: DefinitionState) {
     this.pools = pools;
     this.internalRole = internalRole;
     this.database = database;
+    this.state = state;
+    this.known = state.version;
+    this.defining = new Definers(state);
   }
 
   /** The newest committed snapshot, loading it if a DDL has made the last one stale. */
   snapshot(): Snapshot | Promise<Snapshot> {
+    this.dropStale();
     if (this.loaded !== undefined) return this.loaded;
     this.current ??= this.load();
     return this.current;
@@ -34,7 +47,7 @@ export class DatabaseCatalog {
 
   /** The newest snapshot if it is loaded. */
   get present(): Snapshot | undefined {
-    return this.loaded;
+    return this.known === this.state.version ? this.loaded : undefined;
   }
 
   private async load(): Promise<Snapshot> {
@@ -44,60 +57,65 @@ export class DatabaseCatalog {
     const asked = this.version;
     try {
       const snapshot = await loadSnapshot(catalogQuery(connection), this.database);
+      this.dropStale();
       // A DDL that committed while this was read: what was read may be older than it.
-      if (asked === this.version) this.loaded = snapshot;
+      if (asked === this.known) this.loaded = snapshot;
       return snapshot;
     } finally {
-      this.current = undefined;
+      if (asked === this.known) this.current = undefined;
       this.pools.give(connection);
     }
   }
 
-  /** Grows when a definition begins to be committed, and when it has been. */
-  version = 0;
+  /** Grows when a definition begins to be committed, and when it has been, by whatever process. */
+  get version(): number {
+    return this.state.version;
+  }
 
-  /** Who has an open transaction in which definitions are changed. */
-  readonly defining = new Set<object>();
-  private committing: Promise<void> | undefined;
+  /** Definitions have changed since: snapshot and plans are not used any more. */
+  private dropStale(): void {
+    const { version } = this.state;
+    if (version === this.known) return;
+    this.known = version;
+    this.loaded = undefined;
+    this.current = undefined;
+    this.plans = new Map();
+  }
 
   /**
    * Runs the commit of a transaction that has changed definitions. Whoever planned before it is told by `version` as soon as some
    * server may show the new definition; whoever plans while it runs waits for its end.
    */
   async commit(work: () => Promise<void>): Promise<void> {
-    while (this.committing !== undefined) await this.committing;
-    let done = (): void => {};
-    this.committing = new Promise((resolve) => (done = resolve));
+    while (!this.state.beginCommit()) await sleep(LOOK_AGAIN_MS);
     this.invalidate();
     try {
       await work();
     } finally {
-      this.committing = undefined;
       this.invalidate();
-      done();
+      this.state.endCommit();
     }
   }
 
   /** Resolves when no commit of definitions is under way. */
   async settled(): Promise<void> {
-    while (this.committing !== undefined) await this.committing;
+    while (this.state.committing) await sleep(LOOK_AGAIN_MS);
   }
 
-  /** Definitions have changed: snapshot and plans are not used any more. */
+  /** Definitions have changed. */
   invalidate(): void {
-    this.version++;
-    this.loaded = undefined;
-    this.current = undefined;
-    this.plans = new Map();
+    this.state.advance();
+    this.dropStale();
   }
 
   /** Plans for a query string under given circumstances (search path, parameter types, …). */
   plansFor(key: string): readonly PlannedStatement[] | undefined {
+    this.dropStale();
     return this.plans.get(key);
   }
 
   keepPlans(snapshot: Snapshot, key: string, plans: readonly PlannedStatement[]): void {
-    if (snapshot !== this.loaded) return;
+    if (snapshot !== this.present) return;
     if (this.plans.size >= PLANS_MAX)
       for (const oldest of this.plans.keys()) {
         this.plans.delete(oldest);
@@ -107,29 +125,63 @@ export class DatabaseCatalog {
   }
 }
 
+/** Sessions with an open transaction in which definitions are changed: who they are is known here, how many in all processes. */
+class Definers {
+  private readonly state: DefinitionState;
+  private readonly own = new Set<object>();
+
+  constructor(state: DefinitionState) {
+    this.state = state;
+  }
+
+  add(session: object): void {
+    if (this.own.has(session)) return;
+    this.own.add(session);
+    this.state.countDefining(1);
+  }
+
+  delete(session: object): void {
+    if (this.own.delete(session)) this.state.countDefining(-1);
+  }
+
+  /** Is somebody else among them? */
+  othersThan(session: object): boolean {
+    return this.state.defining > (this.own.has(session) ? 1 : 0);
+  }
+}
+
 export class DatabaseCatalogs {
   private readonly pools: Pools;
   private readonly internalRole: string;
+  private readonly states: DefinitionStates;
+  private readonly process: { readonly slot: number; readonly life: number };
   private readonly catalogs = new Map<string, DatabaseCatalog>();
 
-  constructor(pools: Pools, internalRole: string) {
+  /** `process`: this one's record in the table of processes, and its life. */
+  constructor(
+    pools: Pools,
+    internalRole: string,
+    states: DefinitionStates,
+    process: { readonly slot: number; readonly life: number },
+  ) {
     this.pools = pools;
     this.internalRole = internalRole;
+    this.states = states;
+    this.process = process;
   }
 
   of(database: string): DatabaseCatalog {
     let catalog = this.catalogs.get(database);
-    if (catalog === undefined)
-      this.catalogs.set(database, (catalog = new DatabaseCatalog(this.pools, this.internalRole, database)));
+    if (catalog === undefined) {
+      const state = this.states.of(database, this.process.slot, this.process.life);
+      catalog = new DatabaseCatalog(this.pools, this.internalRole, database, state);
+      this.catalogs.set(database, catalog);
+    }
     return catalog;
   }
 
-  /** Roles and databases are seen from everywhere. */
-  invalidateAll(): void {
-    for (const catalog of this.catalogs.values()) catalog.invalidate();
-  }
-
   forget(database: string): void {
+    this.of(database).invalidate();
     this.catalogs.delete(database);
   }
 }

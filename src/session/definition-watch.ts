@@ -39,8 +39,7 @@ export class DefinitionWatch implements Definitions {
   }
 
   areChanging(): boolean {
-    const { defining } = this.session.catalog;
-    return defining.size > (defining.has(this.session) ? 1 : 0);
+    return this.session.catalog.defining.othersThan(this.session);
   }
 
   async haveChanged(): Promise<boolean> {

@@ -17,6 +17,8 @@ export interface SessionHost {
   readonly gateSecrets: ReadonlyMap<string, string>;
   /** When statements of the simple protocol get parameters for their literals (configuration key of this name). */
   readonly liftLiterals: "auto" | "always" | "never";
+  /** Resolves when the coordinator's idle connections to this database are closed. */
+  leaveDatabase(database: string): Promise<void>;
   /** Shards of a hash table that does not say SHARDS. */
   readonly defaultShards: number;
 }

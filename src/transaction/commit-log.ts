@@ -32,8 +32,13 @@ export class CatalogCommitLog implements CommitLog {
     this.internalRole = internalRole;
   }
 
+  /** How the names of all its transactions begin. */
+  get prefix(): string {
+    return `${NAME_PREFIX}${this.life}_`;
+  }
+
   nextName(): string {
-    return `${NAME_PREFIX}${this.life}_${++this.count}`;
+    return `${this.prefix}${++this.count}`;
   }
 
   async decide(name: string, database: string, nodes: readonly string[]): Promise<void> {
@@ -61,6 +66,11 @@ export class CatalogCommitLog implements CommitLog {
   }
 
   finishLater(name: string, database: string, nodes: readonly string[], outcome: Outcome): void {
+    void this.finishFirstTime(name, database, nodes, outcome);
+  }
+
+  /** The same; resolves when it was tried once on every node. */
+  finishFirstTime(name: string, database: string, nodes: readonly string[], outcome: Outcome): Promise<void> {
     let commit = outcome === "unknown" ? undefined : outcome === "commit";
     const left = new Set(nodes);
     const attempt = async (): Promise<void> => {
@@ -79,7 +89,7 @@ export class CatalogCommitLog implements CommitLog {
       if (left.size === 0) this.forget(name);
       else if (!this.ended) setTimeout(() => void attempt(), RETRY_MS).unref();
     };
-    void attempt();
+    return attempt();
   }
 
   /** False: the lost connection's own server process is still at it, so that nothing is final yet. */

@@ -14,7 +14,7 @@ export async function createDatabase(ddl: DdlStatement): Promise<string> {
     .map((node) => (node as { DefElem: DefElem }).DefElem)
     .find((option) => option.defname === "template");
   const source = (template?.arg as { String?: { sval?: string } } | undefined)?.String?.sval;
-  if (source !== undefined) ddl.context.leaveDatabase(source);
+  if (source !== undefined) await ddl.context.leaveDatabase(source);
   const made: string[] = [];
   try {
     const tag = await ddl.apart("catalog", [], true);
@@ -26,7 +26,7 @@ export async function createDatabase(ddl: DdlStatement): Promise<string> {
     for (const node of ddl.context.nodes) await completeDatabase(ddl, node, name);
     return tag;
   } catch (error) {
-    ddl.context.leaveDatabase(name);
+    await ddl.context.leaveDatabase(name);
     await Promise.allSettled(
       made.map((node) => ddl.sqlApart(node, [`DROP DATABASE IF EXISTS ${quoteIdentifier(name)}`])),
     );
@@ -57,20 +57,20 @@ export async function dropDatabase(ddl: DdlStatement): Promise<string> {
   const { DropdbStmt: drop } = ddl.statement.tree as { DropdbStmt: DropdbStmt };
   const name = drop.dbname!;
   // Idle connections of the pool are nobody's.
-  ddl.context.leaveDatabase(name);
+  await ddl.context.leaveDatabase(name);
   // All servers must be there before the first one drops.
   for (const node of ddl.otherNodes) await ddl.sqlApart(node, ["SELECT 1"]);
   const tag = await ddl.apart("catalog", [], true);
   for (const node of ddl.otherNodes)
     await ddl.sqlApart(node, [`DROP DATABASE IF EXISTS ${quoteIdentifier(name)}`]);
-  ddl.context.leaveDatabase(name);
+  await ddl.context.leaveDatabase(name);
   return tag;
 }
 
 export async function renameDatabase(ddl: DdlStatement): Promise<string> {
   const { RenameStmt: rename } = ddl.statement.tree as { RenameStmt: RenameStmt };
   const [from, to] = [rename.subname!, rename.newname!];
-  ddl.context.leaveDatabase(from);
+  await ddl.context.leaveDatabase(from);
   const renamed: string[] = [];
   try {
     const tag = await ddl.apart("catalog", [], true);
@@ -81,7 +81,7 @@ export async function renameDatabase(ddl: DdlStatement): Promise<string> {
     }
     return tag;
   } catch (error) {
-    ddl.context.leaveDatabase(to);
+    await ddl.context.leaveDatabase(to);
     await Promise.allSettled(
       renamed.map((node) =>
         ddl.sqlApart(node, [`ALTER DATABASE ${quoteIdentifier(to)} RENAME TO ${quoteIdentifier(from)}`]),

@@ -43,7 +43,7 @@ export interface DdlContext {
   /** The catalog has changed outside any transaction of this session. */
   invalidate(): void;
   /** Closes idle connections to a database, and forgets its catalog. */
-  leaveDatabase(database: string): void;
+  leaveDatabase(database: string): Promise<void>;
   /** What a server keeps of a password, so that the password itself goes nowhere. */
   passwordVerifier(password: string): Promise<string>;
   /** Runs a part of the work in a transaction of its own, for a statement that as a whole cannot be one. */

@@ -54,8 +54,8 @@ export function contextOf(session: Session): DdlContext {
     catalogChanged: () => session.view.changed(),
     loadSnapshot: async () => session.view.loadSnapshot(),
     invalidate: () => session.catalog.invalidate(),
-    leaveDatabase: (database) => {
-      host.pools.closeIdle(database);
+    leaveDatabase: async (database) => {
+      await host.leaveDatabase(database);
       host.catalogs.forget(database);
     },
     passwordVerifier: async (password) => formatScramVerifier(await buildScramVerifier(password)),

@@ -3,15 +3,15 @@
  * packet, authentication. Nobody is trusted here yet, so everything is bounded: bytes, rounds and time.
  */
 import type { Socket } from "node:net";
-import { pgError, type PgError } from "../errors/pg-error.ts";
-import { errorResponse } from "../protocol/error-response.ts";
+import { pgError, type PgError } from "../../errors/pg-error.ts";
+import { errorResponse } from "../../protocol/error-response.ts";
 import {
   readFirstPacket,
   startupPacketBytesMax,
   type FirstPacket,
   type StartupPacket,
-} from "../protocol/startup-packet.ts";
-import { parseStartupSwitches } from "../protocol/startup-switches.ts";
+} from "../../protocol/startup-packet.ts";
+import { parseStartupSwitches } from "../../protocol/startup-switches.ts";
 import { asFatal, authenticate, ClientGone, type AuthenticationSetup } from "./client-authentication.ts";
 import { encrypt, type ServerTls } from "./server-tls.ts";
 import { readBytes, takeRest } from "./startup-bytes.ts";

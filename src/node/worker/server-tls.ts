@@ -2,7 +2,7 @@
 import { constants } from "node:crypto";
 import type { Socket } from "node:net";
 import { createSecureContext, TLSSocket, type SecureContext } from "node:tls";
-import type { ServerCertificate } from "../security/certificate.ts";
+import type { ServerCertificate } from "../../security/certificate.ts";
 
 export interface ServerTls {
   readonly context: SecureContext;

@@ -1,8 +1,8 @@
 /** At a coordinator's start: every server has the gate (a compute node may be new), and the coordinator knows its secret. */
-import { BackendConnection } from "../backend/backend-connection.ts";
-import { installAdminFunctions } from "../catalog/install-admin-functions.ts";
-import { installGate, readGateSecret } from "../catalog/install-gate.ts";
-import type { Server, Topology } from "../config/topology.ts";
+import { BackendConnection } from "../../backend/backend-connection.ts";
+import { installAdminFunctions } from "../../catalog/install-admin-functions.ts";
+import { installGate, readGateSecret } from "../../catalog/install-gate.ts";
+import type { Server, Topology } from "../../config/topology.ts";
 
 export async function openGates(topology: Topology): Promise<ReadonlyMap<string, string>> {
   const secrets = await Promise.all(

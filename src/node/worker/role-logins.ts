@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Pools } from "../backend/pool.ts";
+import type { Pools } from "../../backend/pool.ts";
 import type { AuthenticationSetup } from "./client-authentication.ts";
 
 const AUTHENTICATION_DATABASE = "postgres";

@@ -5,17 +5,17 @@ import { connect as connectTls, type ConnectionOptions } from "node:tls";
 import pg from "pg";
 import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { makeSelfSignedCertificate } from "../security/self-signed-certificate.ts";
-import { HostRules } from "../security/host-rules.ts";
-import { buildScramVerifier, formatScramVerifier } from "../security/scram-verifier.ts";
-import { tlsServerEndPoint } from "../security/tls-end-point.ts";
+import { makeSelfSignedCertificate } from "../../security/self-signed-certificate.ts";
+import { HostRules } from "../../security/host-rules.ts";
+import { buildScramVerifier, formatScramVerifier } from "../../security/scram-verifier.ts";
+import { tlsServerEndPoint } from "../../security/tls-end-point.ts";
 import {
   backendKeyData,
   commandComplete,
   parameterStatus,
   readyForQuery,
-} from "../protocol/backend-messages.ts";
-import { Status } from "../protocol/message-types.ts";
+} from "../../protocol/backend-messages.ts";
+import { Status } from "../../protocol/message-types.ts";
 import type { RoleLogin } from "./client-authentication.ts";
 import { startClient, type ClientStartup, type StartupOptions } from "./client-startup.ts";
 import { serverTls } from "./server-tls.ts";

@@ -3,18 +3,18 @@
  * here, the cryptography in security/.
  */
 import type { Socket } from "node:net";
-import { PgError, pgError } from "../errors/pg-error.ts";
+import { PgError, pgError } from "../../errors/pg-error.ts";
 import {
   authenticationOk,
   authenticationSasl,
   authenticationSaslContinue,
   authenticationSaslFinal,
   readSaslInitialResponse,
-} from "../protocol/authentication-messages.ts";
-import { Frontend } from "../protocol/message-types.ts";
-import type { HostRules } from "../security/host-rules.ts";
-import { ScramServer, scramMechanisms } from "../security/scram-server.ts";
-import { fakeScramVerifier, parseScramVerifier } from "../security/scram-verifier.ts";
+} from "../../protocol/authentication-messages.ts";
+import { Frontend } from "../../protocol/message-types.ts";
+import type { HostRules } from "../../security/host-rules.ts";
+import { ScramServer, scramMechanisms } from "../../security/scram-server.ts";
+import { fakeScramVerifier, parseScramVerifier } from "../../security/scram-verifier.ts";
 import { readBytes } from "./startup-bytes.ts";
 
 /** What the catalog knows of a role. */

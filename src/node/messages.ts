@@ -1,0 +1,57 @@
+/** What the processes of a node tell each other. All goes through the supervisor, the parent of all. */
+import type { PleiadConfig } from "../config/schema.ts";
+import type { Topology } from "../config/topology.ts";
+
+/** What a process has to know to begin. */
+export interface ProcessStart {
+  /** Where the node's shared memory is. */
+  readonly memory: string;
+  /** Its record in the table of processes. */
+  readonly slot: number;
+  readonly life: number;
+  readonly topology: Topology;
+  readonly config: PleiadConfig;
+  /** By server: what passes the gate. */
+  readonly gateSecrets: readonly (readonly [server: string, secret: string])[];
+  /** Session workers of this node. */
+  readonly workers: number;
+  /** The node begins, it was not only this process that had to be started again. */
+  readonly first: boolean;
+}
+
+/** From the supervisor. Connections are called by their numbers in the table of sessions. */
+export type ToProcess =
+  | { readonly kind: "start"; readonly start: ProcessStart }
+  /** To the listener. */
+  | { readonly kind: "listen"; readonly host: string; readonly port: number }
+  /** To a worker, with the connection's handle: it is yours. */
+  | { readonly kind: "session"; readonly id: number }
+  /** To the listener: that connection did not reach its worker. */
+  | { readonly kind: "returned"; readonly id: number }
+  /** To the owner of the session: its client wants its statement cancelled. */
+  | { readonly kind: "cancel"; readonly id: number }
+  /** To the listener: these connections are over. */
+  | { readonly kind: "closed"; readonly ids: readonly number[] }
+  /** To the listener: the process of this life has ended. */
+  | { readonly kind: "ended"; readonly life: number }
+  /** To the transaction process: finish what the process of this life left prepared. */
+  | { readonly kind: "settle"; readonly life: number; readonly prefix: string }
+  /** To workers: close idle connections to this database, and say `left`. */
+  | { readonly kind: "leave"; readonly database: string; readonly ticket: number }
+  | { readonly kind: "left"; readonly ticket: number }
+  | { readonly kind: "stop" };
+
+/** To the supervisor. */
+export type FromProcess =
+  /** `prefix`: how the names of all transactions begin that this process will prepare. */
+  | { readonly kind: "ready"; readonly prefix?: string }
+  | { readonly kind: "failed"; readonly message: string }
+  | { readonly kind: "listening"; readonly port: number }
+  | { readonly kind: "cannot listen"; readonly code: string; readonly message: string }
+  /** From the listener, with the connection's handle: for the worker of this life. */
+  | { readonly kind: "session"; readonly id: number; readonly life: number }
+  | { readonly kind: "cancel"; readonly id: number }
+  | { readonly kind: "closed"; readonly ids: readonly number[] }
+  | { readonly kind: "settled"; readonly life: number }
+  | { readonly kind: "leave"; readonly database: string; readonly ticket: number }
+  | { readonly kind: "left"; readonly ticket: number };

@@ -1,0 +1,35 @@
+/**
+ * Client connections on their way between processes. What travels is libuv's own handle and not Node's socket around it: a
+ * socket that arrives begins to read at once, a handle stays unread until somebody makes a socket of it. Node's cluster module
+ * passes connections in the same way.
+ */
+import { Socket, type SocketConstructorOpts } from "node:net";
+
+export interface RawHandle {
+  readonly fd: number;
+  close(): void;
+}
+
+/** Takes the handle out of a socket that has read nothing (pauseOnConnect). */
+export function handleOf(socket: Socket): RawHandle {
+  const holder = socket as unknown as { _handle: RawHandle | null };
+  const handle = holder._handle;
+  if (handle === null) throw new Error("the connection is closed already");
+  holder._handle = null;
+  return handle;
+}
+
+/** The file descriptor of a live plain socket. */
+export function descriptorOf(socket: Socket): number | undefined {
+  return (socket as unknown as { _handle: RawHandle | null })._handle?.fd;
+}
+
+export function socketOf(handle: RawHandle): Socket {
+  return new Socket({
+    handle,
+    readable: true,
+    writable: true,
+    // A client may send its last statement, close its side, and still read the answer.
+    allowHalfOpen: true,
+  } as SocketConstructorOpts);
+}

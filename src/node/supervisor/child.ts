@@ -1,0 +1,135 @@
+/** One record of the table of processes and the process that has it: started again, with growing delays, for as long as the node runs. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { afterEnd, noRestarts } from "../../operations/restart-delay.ts";
+import type { NodeMemory } from "../../shared-memory/node-memory.ts";
+import type { ProcessKind } from "../../shared-memory/process-table.ts";
+import type { FromProcess, ProcessStart, ToProcess } from "../messages.ts";
+import type { RawHandle } from "../raw-handle.ts";
+
+/** A process that was told to stop and does not is killed. */
+const STOP_MS_MAX = 3_000;
+
+export interface ChildOptions {
+  readonly kind: ProcessKind;
+  /** Its record. */
+  readonly slot: number;
+  readonly memory: NodeMemory;
+  /** The command line of this Pleiad, for a child process. */
+  readonly command: readonly string[];
+  /** What it has to know, besides its slot and life. */
+  readonly start: Omit<ProcessStart, "slot" | "life" | "first">;
+  message(child: Child, message: FromProcess, handle: RawHandle | undefined): void;
+  /** Its lines for the log. */
+  wrote(text: string): void;
+  /** It has ended and was not told to; it is started again after so long. */
+  ended(child: Child, reason: string, delayMs: number): void;
+  /** It serves (again). */
+  ready(child: Child): void;
+}
+
+export class Child {
+  readonly kind: ProcessKind;
+  private readonly options: ChildOptions;
+  private process: ChildProcess | undefined;
+  private stopping = false;
+  private restarts = -1;
+  private history = noRestarts;
+  private startedAt = 0;
+  private timer: NodeJS.Timeout | undefined;
+  private unfinishedLine = "";
+  /** Of the process that runs now, or ran last. */
+  life = 0;
+  /** Begin of the names of all that it prepares. */
+  prefix: string | undefined;
+  /** Rejects when the first process of this record cannot begin. */
+  readonly firstReady: Promise<void>;
+  private begun: { resolve(): void; reject(error: Error): void } | undefined;
+
+  constructor(options: ChildOptions) {
+    this.options = options;
+    this.kind = options.kind;
+    this.firstReady = new Promise((resolve, reject) => (this.begun = { resolve, reject }));
+    this.begin();
+  }
+
+  get pid(): number | undefined {
+    return this.process?.pid;
+  }
+
+  private begin(): void {
+    const { options } = this;
+    this.restarts++;
+    this.startedAt = Date.now();
+    this.prefix = undefined;
+    this.life = options.memory.processes.begin(options.slot, this.kind, this.restarts);
+    const child = spawn(process.execPath, [...options.command, "process", this.kind], {
+      stdio: ["ignore", "ignore", "pipe", "ipc"],
+    });
+    this.process = child;
+    if (child.pid !== undefined) options.memory.processes.setPid(options.slot, child.pid);
+    child.stderr!.setEncoding("utf8").on("data", (text: string) => this.log(text));
+    child.on("message", (message: FromProcess, handle: unknown) =>
+      this.heard(message, handle as RawHandle | undefined),
+    );
+    child.on("error", (error) => this.begun?.reject(error));
+    child.once("exit", (code, signal) => this.exited(signal ?? `code ${code}`));
+    const first = this.restarts === 0;
+    this.send({
+      kind: "start",
+      start: { ...options.start, slot: options.slot, life: this.life, first },
+    });
+  }
+
+  private log(text: string): void {
+    const end = text.lastIndexOf("\n") + 1;
+    if (end > 0) this.options.wrote(this.unfinishedLine + text.slice(0, end));
+    this.unfinishedLine = end > 0 ? text.slice(end) : this.unfinishedLine + text;
+  }
+
+  private heard(message: FromProcess, handle: RawHandle | undefined): void {
+    const { options } = this;
+    if (message.kind === "ready") {
+      this.prefix = message.prefix;
+      options.memory.processes.setReady(options.slot);
+      options.ready(this);
+      this.begun?.resolve();
+      this.begun = undefined;
+    } else if (message.kind === "failed") this.begun?.reject(new Error(message.message));
+    else options.message(this, message, handle);
+  }
+
+  private exited(reason: string): void {
+    const { options } = this;
+    this.process = undefined;
+    options.memory.processes.end(options.slot);
+    options.memory.definitions.forgetProcess(options.slot);
+    if (this.stopping) return;
+    if (this.begun !== undefined)
+      return this.begun.reject(new Error(`the ${this.kind} process ended (${reason})`));
+    const next = afterEnd(this.history, Date.now() - this.startedAt);
+    this.history = next.history;
+    options.ended(this, reason, next.delayMs);
+    this.timer = setTimeout(() => this.begin(), next.delayMs);
+  }
+
+  /** `sent` is called when the message has left this process, or cannot. */
+  send(message: ToProcess, handle?: RawHandle, sent: (error: Error | null) => void = () => {}): void {
+    const child = this.process;
+    if (child === undefined || !child.connected) return void setImmediate(sent, new Error("not running"));
+    // Node's types know sockets and servers only (raw-handle.ts).
+    child.send(message, handle as never, undefined, sent);
+  }
+
+  /** Tells it to stop, and resolves when it has ended. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    clearTimeout(this.timer);
+    const child = this.process;
+    if (child === undefined) return;
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    this.send({ kind: "stop" });
+    const timer = setTimeout(() => child.kill("SIGKILL"), STOP_MS_MAX);
+    await ended;
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,258 @@
+/**
+ * The supervisor of a node: makes its shared memory, starts its processes, starts again those that die, and carries what they have to
+ * tell each other. It does no work for any client, so that nothing of a client's can bring it down.
+ */
+import { rmSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import type { PleiadConfig } from "../../config/schema.ts";
+import type { Topology } from "../../config/topology.ts";
+import type { Log } from "../../observe/log.ts";
+import { ownCertificate } from "../../security/certificate.ts";
+import { NodeMemory } from "../../shared-memory/node-memory.ts";
+import type { ProcessEntry, ProcessKind } from "../../shared-memory/process-table.ts";
+import type { FromProcess } from "../messages.ts";
+import type { RawHandle } from "../raw-handle.ts";
+import { clusterSecret } from "../worker/role-logins.ts";
+import { Child } from "./child.ts";
+import { openGates } from "./gates.ts";
+
+export interface NodeOptions {
+  readonly topology: Topology;
+  readonly config: PleiadConfig;
+  readonly log: Log;
+  /** Where the shared memory goes: a directory of a file system in memory, for this node alone. */
+  readonly memory: string;
+  /** The command line of this Pleiad, for child processes. */
+  readonly command: readonly string[];
+}
+
+/** A worker waits until these have left a database. */
+interface Leaving {
+  readonly child: Child;
+  readonly life: number;
+  readonly ticket: number;
+  readonly others: Set<Child>;
+}
+
+/** Connections that have not logged in yet, besides the clients that may. */
+const ARRIVING_MAX = 1_000;
+const WORKERS_MAX = 32;
+const SPARE_WORKERS = 1;
+
+/**
+ * Session workers that serve: as many as were asked for, else one for every two cores (the servers need the others), as far as each
+ * can have two connections to every server. One more is started, which takes over at once when one of them dies.
+ */
+export function workerCount(config: PleiadConfig): number {
+  if (config.session_workers !== undefined) return config.session_workers;
+  const wanted = Math.min(Math.floor(availableParallelism() / 2), WORKERS_MAX);
+  return Math.max(1, Math.min(wanted, Math.floor(config.pool.per_node / 2)));
+}
+
+/** Why nobody can listen there. */
+export class CannotListen extends Error {
+  /** The operating system's code: EADDRINUSE, EACCES … */
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export class Supervisor {
+  private readonly options: NodeOptions;
+  private readonly memory: NodeMemory;
+  private readonly children: Child[] = [];
+  private listening: { readonly host: string; readonly port: number } | undefined;
+  private answer: { resolve(port: number): void; reject(error: Error): void } | undefined;
+  /** Lives whose prepared transactions are still to be finished. */
+  private readonly unsettled = new Map<number, string>();
+  /** Who waits for all to leave a database, and for how many. */
+  private readonly leaving = new Map<number, Leaving>();
+  private lastTicket = 0;
+  private onChange: () => void = () => {};
+
+  private constructor(options: NodeOptions, gateSecrets: ReadonlyMap<string, string>) {
+    this.options = options;
+    const { topology, config, memory, command } = options;
+    const workers = workerCount(config);
+    this.memory = NodeMemory.create(memory, { sessions: config.max_client_connections + ARRIVING_MAX });
+    const kinds: ProcessKind[] = [
+      "listener",
+      "transactions",
+      ...Array<ProcessKind>(workers + SPARE_WORKERS).fill("worker"),
+    ];
+    const start = { memory, topology, config, gateSecrets: [...gateSecrets], workers };
+    kinds.forEach((kind, slot) =>
+      this.children.push(
+        new Child({
+          kind,
+          slot,
+          memory: this.memory,
+          command,
+          start,
+          message: (child, message, handle) => this.heard(child, message, handle),
+          wrote: (text) => options.log.write(text),
+          ended: (child, reason, delayMs) => this.ended(child, reason, delayMs),
+          ready: (child) => this.ready(child),
+        }),
+      ),
+    );
+  }
+
+  /** Resolves when all processes are ready; nobody listens yet. */
+  static async start(options: NodeOptions): Promise<Supervisor> {
+    const gateSecrets = await openGates(options.topology);
+    await makeSecrets(options.config);
+    const supervisor = new Supervisor(options, gateSecrets);
+    try {
+      await Promise.all(supervisor.children.map((child) => child.firstReady));
+    } catch (error) {
+      await supervisor.close();
+      throw error;
+    }
+    return supervisor;
+  }
+
+  /** Lets clients in. Gives the port (0 took any). Throws CannotListen. */
+  async listen(host: string, port: number): Promise<number> {
+    const taken = await new Promise<number>((resolve, reject) => {
+      this.answer = { resolve, reject };
+      this.only("listener").send({ kind: "listen", host, port });
+    });
+    this.listening = { host, port: taken };
+    return taken;
+  }
+
+  processes(): readonly ProcessEntry[] {
+    return this.memory.processes.entries();
+  }
+
+  /** Called after a process ended or runs again. */
+  whenChanged(listener: () => void): void {
+    this.onChange = listener;
+  }
+
+  /** Clients are told to go; then all processes stop, and the memory is given back. */
+  async close(): Promise<void> {
+    const of = (kind: ProcessKind) => this.children.filter((child) => child.kind === kind);
+    for (const kind of ["listener", "worker", "transactions"] as const)
+      await Promise.all(of(kind).map((child) => child.stop()));
+    rmSync(this.options.memory, { recursive: true, force: true });
+  }
+
+  private only(kind: "listener" | "transactions"): Child {
+    return this.children.find((child) => child.kind === kind)!;
+  }
+
+  private withLife(life: number): Child | undefined {
+    return this.children.find((child) => child.life === life && child.pid !== undefined);
+  }
+
+  private heard(child: Child, message: FromProcess, handle: RawHandle | undefined): void {
+    switch (message.kind) {
+      case "listening":
+        this.answer?.resolve(message.port);
+        this.answer = undefined;
+        return;
+      case "cannot listen":
+        return this.cannotListen(message.code, message.message);
+      case "session":
+        return this.passOn(message.id, message.life, handle!);
+      case "cancel":
+        this.withLife(this.memory.sessions.owner(message.id))?.send(message);
+        return;
+      case "closed":
+        return this.only("listener").send(message);
+      case "settled":
+        this.unsettled.delete(message.life);
+        return;
+      case "leave":
+        return this.allLeave(child, message.database, message.ticket);
+      case "left":
+        return this.left(child, message.ticket);
+      case "ready":
+      case "failed":
+        // The child itself hears these.
+        return;
+    }
+  }
+
+  private cannotListen(code: string, message: string): void {
+    if (this.answer !== undefined) this.answer.reject(new CannotListen(code, message));
+    else {
+      // The port of a listener that died is taken for a moment by what it left.
+      this.options.log.error("the listener cannot listen again", { code });
+      setTimeout(() => this.listenAgain(), 200);
+    }
+    this.answer = undefined;
+  }
+
+  private passOn(id: number, life: number, handle: RawHandle): void {
+    const worker = this.withLife(life);
+    const lost = (error: Error | null) => {
+      handle.close();
+      if (error !== null) this.only("listener").send({ kind: "returned", id });
+    };
+    if (worker === undefined) lost(new Error("the worker has gone"));
+    else worker.send({ kind: "session", id }, handle, lost);
+  }
+
+  private ready(child: Child): void {
+    if (child.kind === "listener") this.listenAgain();
+    if (child.kind === "transactions")
+      for (const [life, prefix] of this.unsettled) child.send({ kind: "settle", life, prefix });
+    this.onChange();
+  }
+
+  private listenAgain(): void {
+    if (this.listening !== undefined) this.only("listener").send({ kind: "listen", ...this.listening });
+  }
+
+  private ended(child: Child, reason: string, delayMs: number): void {
+    const { kind, life, prefix } = child;
+    this.options.log.warn("a process ended, starting it again", { process: kind, reason, delayMs });
+    if (kind === "worker") {
+      this.only("listener").send({ kind: "ended", life });
+      if (prefix !== undefined) {
+        this.unsettled.set(life, prefix);
+        this.only("transactions").send({ kind: "settle", life, prefix });
+      }
+    }
+    for (const [ticket, waiting] of this.leaving) {
+      if (waiting.child === child && waiting.life === life) this.leaving.delete(ticket);
+      else this.left(child, ticket);
+    }
+    this.onChange();
+  }
+
+  private allLeave(child: Child, database: string, ticket: number): void {
+    const others = new Set(
+      this.children.filter(
+        (other) => other !== child && other.pid !== undefined && other.kind !== "listener",
+      ),
+    );
+    if (others.size === 0) return child.send({ kind: "left", ticket });
+    const own = ++this.lastTicket;
+    this.leaving.set(own, { child, life: child.life, ticket, others });
+    for (const other of others) other.send({ kind: "leave", database, ticket: own });
+  }
+
+  private left(other: Child, ticket: number): void {
+    const waiting = this.leaving.get(ticket);
+    if (waiting === undefined) return;
+    waiting.others.delete(other);
+    if (waiting.others.size > 0) return;
+    this.leaving.delete(ticket);
+    if (waiting.child.life === waiting.life) waiting.child.send({ kind: "left", ticket: waiting.ticket });
+  }
+}
+
+/** Files that all workers read: made by one. */
+async function makeSecrets(config: PleiadConfig): Promise<void> {
+  clusterSecret(config.data);
+  if (config.tls.mode !== "off" && config.tls.certificate === undefined)
+    await ownCertificate(join(config.data, "tls"), [config.host, "localhost"]);
+}

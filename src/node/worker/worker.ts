@@ -1,0 +1,90 @@
+/** A session worker: serves the clients whose connections it is given. All that its sessions share hangs on the host made here. */
+import { join } from "node:path";
+import { Multiplexer } from "../../backend/multiplexer.ts";
+import { Pools } from "../../backend/pool.ts";
+import type { PleiadConfig } from "../../config/schema.ts";
+import type { Log } from "../../observe/log.ts";
+import { HostRules } from "../../security/host-rules.ts";
+import { loadCertificate, ownCertificate } from "../../security/certificate.ts";
+import { DatabaseCatalogs } from "../../session/database-catalog.ts";
+import type { SessionHost } from "../../session/host.ts";
+import { NodeMemory } from "../../shared-memory/node-memory.ts";
+import { initializeParser } from "../../sql/parse.ts";
+import { CatalogCommitLog } from "../../transaction/commit-log.ts";
+import type { Channel } from "../channel.ts";
+import type { ProcessStart } from "../messages.ts";
+import { socketOf } from "../raw-handle.ts";
+import type { StartupOptions } from "./client-startup.ts";
+import { Fellows } from "./fellows.ts";
+import { Reception } from "./reception.ts";
+import { clusterSecret, roleLogins } from "./role-logins.ts";
+import { serverTls } from "./server-tls.ts";
+
+/** Longest time that a statement waits for a backend connection. */
+const POOL_WAIT_MS_MAX = 30_000;
+/** Clients that were told to go may take so long to do so. */
+const STOP_MS_MAX = 1_500;
+
+export async function runWorker(start: ProcessStart, channel: Channel, log: Log): Promise<void> {
+  const { topology, config } = start;
+  await initializeParser();
+  const memory = NodeMemory.open(start.memory);
+  const pools = new Pools(topology.servers, {
+    perServerMax: Math.max(2, Math.floor(config.pool.per_node / start.workers)),
+    waitMsMax: POOL_WAIT_MS_MAX,
+  });
+  const commitLog = new CatalogCommitLog(pools, topology.internalRole);
+  const fellows = new Fellows(channel, pools);
+  const host: SessionHost = {
+    pools,
+    multiplexer: new Multiplexer(pools),
+    servers: topology.servers,
+    internalRole: topology.internalRole,
+    catalogs: new DatabaseCatalogs(pools, topology.internalRole, memory.definitions, start),
+    commitLog,
+    computeNodes: topology.servers.filter((server) => server.kind === "compute").map((server) => server.name),
+    liftLiterals: config.lift_literals,
+    defaultShards: config.shards,
+    gateSecrets: new Map(start.gateSecrets),
+    leaveDatabase: (database) => fellows.leaveDatabase(database),
+  };
+  const startup: StartupOptions = {
+    tls: await clientTls(config),
+    rules: new HostRules(
+      config.authentication.map((rule) => ({
+        ...rule,
+        tls: config.tls.mode === "require" ? "require" : "any",
+      })),
+    ),
+    lookupVerifier: roleLogins(pools, topology.internalRole),
+    fakeVerifierSecret: clusterSecret(config.data),
+    refused: (address, reason) => log.info("a client was not let in", { address, reason }),
+  };
+  const reception = new Reception(host, startup, config.max_client_connections, log, {
+    table: memory.sessions,
+    counted: (change) => memory.processes.countSession(start.slot, change),
+    closed: (ids) => void channel.send({ kind: "closed", ids }),
+    cancel: (id) => void channel.send({ kind: "cancel", id }),
+  });
+
+  const stop = async () => {
+    await Promise.race([reception.close(), new Promise((resolve) => setTimeout(resolve, STOP_MS_MAX))]);
+    process.exit(0);
+  };
+  channel.listen((message, handle) => {
+    if (message.kind === "session" && handle !== undefined) reception.receive(socketOf(handle), message.id);
+    else if (message.kind === "cancel") reception.cancel(message.id);
+    else if (message.kind === "leave") fellows.asked(message.database, message.ticket);
+    else if (message.kind === "left") fellows.answered(message.ticket);
+    else if (message.kind === "stop") void stop();
+  });
+  await channel.send({ kind: "ready", prefix: commitLog.prefix });
+}
+
+async function clientTls(config: PleiadConfig): Promise<StartupOptions["tls"]> {
+  const { mode, certificate, key } = config.tls;
+  if (mode === "off") return undefined;
+  if (certificate !== undefined && key !== undefined)
+    return serverTls(await loadCertificate(certificate, key));
+  return serverTls(await ownCertificate(join(config.data, "tls"), [config.host, "localhost"]));
+}

@@ -1,0 +1,100 @@
+/**
+ * For every logical database: the version of its definitions, who commits new ones right now, and how many open transactions
+ * change some. All processes of a node look here before they use a snapshot or a plan. Databases share a fixed number of
+ * entries by their names' hashes: two that meet there cost each other a needless look at the catalog, never a stale one.
+ */
+
+const ENTRIES = 1024;
+const FREE = 0;
+
+/** Rows of entries: versions, lives that commit, open transactions that define, the same of each process. */
+const Row = { version: 0, committing: 1, defining: 2, ofProcess: 3 } as const;
+
+export const definitionInts = (processes: number): number => ENTRIES * (Row.ofProcess + processes);
+
+/** The entry of one database, as one process uses it. */
+export class DefinitionState {
+  private readonly ints: Int32Array;
+  private readonly entry: number;
+  private readonly process: number;
+  private readonly life: number;
+
+  constructor(ints: Int32Array, entry: number, process: number, life: number) {
+    this.ints = ints;
+    this.entry = entry;
+    this.process = process;
+    this.life = life;
+  }
+
+  /** Grows when a definition begins to be committed, and when it has been. */
+  get version(): number {
+    return Atomics.load(this.ints, this.at(Row.version));
+  }
+
+  advance(): void {
+    Atomics.add(this.ints, this.at(Row.version), 1);
+  }
+
+  get committing(): boolean {
+    return Atomics.load(this.ints, this.at(Row.committing)) !== FREE;
+  }
+
+  /** False while somebody else commits definitions. */
+  beginCommit(): boolean {
+    return Atomics.compareExchange(this.ints, this.at(Row.committing), FREE, this.life) === FREE;
+  }
+
+  endCommit(): void {
+    Atomics.compareExchange(this.ints, this.at(Row.committing), this.life, FREE);
+  }
+
+  /** Open transactions that change definitions, in all processes. */
+  get defining(): number {
+    return Atomics.load(this.ints, this.at(Row.defining));
+  }
+
+  /** One more of them in this process, or one less. */
+  countDefining(change: 1 | -1): void {
+    Atomics.add(this.ints, this.at(Row.ofProcess + this.process), change);
+    Atomics.add(this.ints, this.at(Row.defining), change);
+  }
+
+  private at(row: number): number {
+    return row * ENTRIES + this.entry;
+  }
+}
+
+export class DefinitionStates {
+  private readonly ints: Int32Array;
+
+  constructor(ints: Int32Array) {
+    this.ints = ints;
+  }
+
+  of(database: string, process: number, life: number): DefinitionState {
+    return new DefinitionState(this.ints, entryOf(database), process, life);
+  }
+
+  /** The transactions of a process that has ended are being undone. */
+  forgetProcess(process: number): void {
+    for (let entry = 0; entry < ENTRIES; entry++) {
+      const open = Atomics.exchange(this.ints, (Row.ofProcess + process) * ENTRIES + entry, 0);
+      if (open !== 0) Atomics.sub(this.ints, Row.defining * ENTRIES + entry, open);
+    }
+  }
+
+  /** What a process that has ended was committing is settled. */
+  release(life: number): void {
+    for (let entry = 0; entry < ENTRIES; entry++) {
+      Atomics.add(this.ints, entry, 1);
+      Atomics.compareExchange(this.ints, Row.committing * ENTRIES + entry, life, FREE);
+    }
+  }
+}
+
+/** FNV-1a. */
+function entryOf(database: string): number {
+  let hash = 0x811c9dc5;
+  for (const byte of Buffer.from(database)) hash = Math.imul(hash ^ byte, 0x01000193);
+  return (hash >>> 0) % ENTRIES;
+}

@@ -1,0 +1,106 @@
+/** The processes of a node, as all of them see each other: kind, process id, life, and what they count. */
+
+const RECORD_INTS = 16;
+
+/** Processes that a node may have at most, ended ones that are being replaced included. */
+export const PROCESSES_MAX = 128;
+
+export const processInts = 1 + PROCESSES_MAX * RECORD_INTS;
+
+export const ProcessKind = { supervisor: 0, listener: 1, worker: 2, transactions: 3 } as const;
+export type ProcessKind = keyof typeof ProcessKind;
+
+/** free: nobody has the record; starting; ready: it serves. */
+export const ProcessState = { free: 0, starting: 1, ready: 2 } as const;
+export type ProcessState = keyof typeof ProcessState;
+
+const Field = { state: 0, kind: 1, pid: 2, life: 3, restarts: 4, sessions: 5 } as const;
+type Field = (typeof Field)[keyof typeof Field];
+
+export interface ProcessEntry {
+  readonly slot: number;
+  readonly kind: ProcessKind;
+  readonly state: ProcessState;
+  readonly pid: number;
+  /** Another number for every process that a node has ever started. */
+  readonly life: number;
+  /** How often it was started again. */
+  readonly restarts: number;
+  /** Clients that it serves. */
+  readonly sessions: number;
+}
+
+export class ProcessTable {
+  /** First the last life that was given, then the records. */
+  private readonly ints: Int32Array;
+
+  constructor(ints: Int32Array) {
+    this.ints = ints;
+  }
+
+  /** A new life in this record. Only the supervisor calls this. */
+  begin(slot: number, kind: ProcessKind, restarts: number): number {
+    const life = Atomics.add(this.ints, 0, 1) + 1;
+    this.set(slot, Field.kind, ProcessKind[kind]);
+    this.set(slot, Field.pid, 0);
+    this.set(slot, Field.life, life);
+    this.set(slot, Field.restarts, restarts);
+    this.set(slot, Field.sessions, 0);
+    this.set(slot, Field.state, ProcessState.starting);
+    return life;
+  }
+
+  setPid(slot: number, pid: number): void {
+    this.set(slot, Field.pid, pid);
+  }
+
+  setReady(slot: number): void {
+    this.set(slot, Field.state, ProcessState.ready);
+  }
+
+  end(slot: number): void {
+    this.set(slot, Field.state, ProcessState.free);
+  }
+
+  countSession(slot: number, change: 1 | -1): void {
+    Atomics.add(this.ints, this.at(slot, Field.sessions), change);
+  }
+
+  /** All that run. */
+  entries(): ProcessEntry[] {
+    const found: ProcessEntry[] = [];
+    for (let slot = 0; slot < PROCESSES_MAX; slot++) {
+      const state = nameOf(ProcessState, this.get(slot, Field.state));
+      if (state === "free") continue;
+      found.push({
+        slot,
+        state,
+        kind: nameOf(ProcessKind, this.get(slot, Field.kind)),
+        pid: this.get(slot, Field.pid),
+        life: this.get(slot, Field.life),
+        restarts: this.get(slot, Field.restarts),
+        sessions: this.get(slot, Field.sessions),
+      });
+    }
+    return found;
+  }
+
+  private at(slot: number, field: Field): number {
+    return 1 + slot * RECORD_INTS + field;
+  }
+
+  private get(slot: number, field: Field): number {
+    return Atomics.load(this.ints, this.at(slot, field));
+  }
+
+  private set(slot: number, field: Field, value: number): void {
+    Atomics.store(this.ints, this.at(slot, field), value);
+  }
+}
+
+function nameOf<T extends Record<string, number>>(names: T, value: number): keyof T {
+  const found = Object.entries(names).find(([, number]) => number === value);
+  if (found === undefined)
+    throw new Error("the shared memory is damaged: no such kind or state of a process");
+  return found[0];
+}
