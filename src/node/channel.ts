@@ -2,6 +2,8 @@
 import type { RawHandle } from "./raw-handle.ts";
 import type { FromProcess, ProcessStart, ToProcess } from "./messages.ts";
 
+const LOOK_FOR_SUPERVISOR_MS = 200;
+
 export type Listener = (message: ToProcess, handle: RawHandle | undefined) => void;
 
 export class Channel {
@@ -19,8 +21,13 @@ export class Channel {
       else if (this.listener === undefined) this.early.push([message, handle as RawHandle | undefined]);
       else this.listener(message, handle as RawHandle | undefined);
     });
-    // Without its supervisor a process serves nobody (row N6).
+    // Without its supervisor a process serves nobody (row N6). Node does not always say that the channel is closed: not while a
+    // connection waits in it.
+    const supervisor = process.ppid;
     process.on("disconnect", () => process.exit(1));
+    setInterval(() => {
+      if (process.ppid !== supervisor || !process.connected) process.exit(1);
+    }, LOOK_FOR_SUPERVISOR_MS);
   }
 
   listen(listener: Listener): void {
