@@ -84,7 +84,8 @@ export class SharedDatabase {
     const end = Buffer.concat([start, BEHIND_ALL]);
     return this.change(() =>
       this.values.transactionSync(() => {
-        for (const name of [...this.values.getKeys({ start, end })]) this.values.removeSync(name);
+        const names = Array.from(this.values.getKeys({ start, end }));
+        for (const name of names) this.values.removeSync(name);
       }),
     );
   }

@@ -8,14 +8,19 @@ import { open, type RootDatabase } from "lmdb";
 import { SharedDatabase, type DatabaseKind, type PageCounts } from "./shared-database.ts";
 
 export interface StoreOptions {
-  /** How large the store may become, about; a value of more than a quarter of that is not taken. */
+  /** How large the store may become; gaps may make it a third larger. A value of more than a quarter of it is not taken. */
   readonly sizeBytes: number;
 }
 
 const DATABASES_MAX = 16;
 const VALUE_MAX = 0.25;
-/** Of the bound: the rest is for pages that are being replaced, and for gaps between those in use. */
-const USED_MAX = 0.75;
+/** Of the bound, when it is reached: the rest is for pages that are being replaced, and for gaps between those in use. */
+const USED_MAX = 0.6;
+/** Long values need pages in a row. When the file has grown by so much for want of them, caches are emptied early: that joins the gaps. */
+const GROWN = 1.2;
+const USED_MAX_GROWN = 0.25;
+/** Of the bound, for what is kept. */
+const KEPT_MAX = 0.75;
 
 /**
  * What is left free of the file system. A write that finds it full must not happen: lmdb-js 3.5.6 words that error into too small a
@@ -78,9 +83,10 @@ export class SharedStore {
     if (this.fileBytes + bytes <= this.sizeBytes) return true;
     // A process that was killed while it read keeps old pages from being used again.
     this.root.readerCheck();
-    if (this.usedBytes() + bytes > this.sizeBytes * USED_MAX)
+    const used = this.fileBytes > this.sizeBytes * GROWN ? USED_MAX_GROWN : USED_MAX;
+    if (this.usedBytes() + bytes > this.sizeBytes * used)
       for (const database of this.databases.values()) if (database.kind === "cache") database.clear();
-    return this.usedBytes() + bytes <= this.sizeBytes * USED_MAX;
+    return this.usedBytes() + bytes <= this.sizeBytes * KEPT_MAX;
   }
 
   private hasFree(bytes: number): boolean {
