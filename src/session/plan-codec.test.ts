@@ -276,6 +276,7 @@ describe("circumstances", () => {
     const bytes = Buffer.from(encodePlans([planned("SELECT 1")])!);
     bytes[4]!++;
     expect(decodePlans(bytes, copy, 1)).toBeUndefined();
+    expect(decodePlans(Buffer.alloc(0), copy, 1)).toBeUndefined();
   });
 
   test("a tree is read when it is asked for, once, and is part of a copied statement", () => {

@@ -55,15 +55,15 @@ export function decodePlans(
   snapshot: Snapshot,
   version: number,
 ): readonly PlannedStatement[] | undefined {
-  const end = LENGTH_BYTES + bytes.readUInt32LE(0);
-  const trees = new Trees(bytes.subarray(end));
-  const revive = (kind: number, value: unknown): object => {
-    if (kind === STATEMENT) return withTree(value as WrittenStatement, trees);
-    const member = referredMember(snapshot, referenceOf(kind, value));
-    if (member === undefined) throw new RangeError("the snapshot lacks what the plan refers to");
-    return member;
-  };
   try {
+    const end = LENGTH_BYTES + bytes.readUInt32LE(0);
+    const trees = new Trees(bytes.subarray(end));
+    const revive = (kind: number, value: unknown): object => {
+      if (kind === STATEMENT) return withTree(value as WrittenStatement, trees);
+      const member = referredMember(snapshot, referenceOf(kind, value));
+      if (member === undefined) throw new RangeError("the snapshot lacks what the plan refers to");
+      return member;
+    };
     const rest = decodeGraph(bytes.subarray(LENGTH_BYTES, end), { symbols: SNAPSHOT_SYMBOLS, revive });
     return (rest as Omit<PlannedStatement, "snapshot" | "version">[]).map((own) => ({
       ...own,
