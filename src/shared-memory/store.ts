@@ -5,7 +5,7 @@
  */
 import { mkdirSync, statfsSync } from "node:fs";
 import { open, type RootDatabase } from "lmdb";
-import { SharedDatabase, type DatabaseKind, type PageCounts } from "./shared-database.ts";
+import { SharedDatabase, type DatabaseKind } from "./shared-database.ts";
 
 export interface StoreOptions {
   /** How large the store may become; gaps may make it a third larger. A value of more than a quarter of it is not taken. */
@@ -73,7 +73,8 @@ export class SharedStore {
 
   /** What the store takes of the memory. */
   get fileBytes(): number {
-    const [counts] = this.pages();
+    const [any] = this.databases.values();
+    const counts = any?.pages();
     return counts === undefined ? 0 : (counts.lastPageNumber + 1) * counts.pageSize;
   }
 
@@ -97,14 +98,12 @@ export class SharedStore {
 
   private usedBytes(): number {
     let used = 0;
-    for (const counts of this.pages())
+    for (const database of this.databases.values()) {
+      const counts = database.pages();
       used +=
         (counts.treeBranchPageCount + counts.treeLeafPageCount + counts.overflowPages) * counts.pageSize;
+    }
     return used;
-  }
-
-  private pages(): PageCounts[] {
-    return [...this.databases.values()].map((database) => database.pages());
   }
 
   /** Others go on with the store. */
