@@ -55,8 +55,8 @@ export class SharedDatabase {
   }
 
   /**
-   * Puts a value for all processes: whoever reads after this sees it. False, and nothing is changed, when the value is too large, the
-   * memory is full, or the store cannot be used; the caller of a cache goes on without.
+   * Puts a value for all processes: whoever reads after this sees it. False, and the old value stays or is gone with its cache, when
+   * the value is too large, the memory is full, or the store cannot be used; the caller of a cache goes on without.
    */
   put(key: string, value: Uint8Array): boolean {
     const shared = sharedKey(key);
