@@ -146,6 +146,13 @@ export const configSchema = z.strictObject({
       "Processes that serve clients' sessions, whatever the number of clients; one more stands by. Default: one for every two cores, " +
         "at most 32, and no more than half of `pool.per_node`.",
     ),
+  shared_memory: z
+    .int()
+    .min(16)
+    .default(256)
+    .describe(
+      "Megabytes that the coordinator's processes may share: sessions' settings and prepared statements, definitions, plans. Taken as needed.",
+    ),
   max_client_connections: z
     .int()
     .min(1)

@@ -6,6 +6,12 @@
 import type { Duplex } from "node:stream";
 import { Backend } from "../protocol/message-types.ts";
 
+/** Told of every write, so that who takes over from this process knows what the client has got. */
+export interface WriteCounter {
+  /** So many bytes of whole messages are about to be written. */
+  writes(bytes: number): void;
+}
+
 /** Collected bytes that are written without waiting for the end of the statement. */
 const FLUSH_BYTES = 64 * 1024;
 /** Up to this size one copy is cheaper than a vector of pieces. */
@@ -19,6 +25,7 @@ const ALWAYS_THE_CLIENTS: ReadonlySet<number> = new Set([
 
 export class ClientOutput {
   private readonly socket: Duplex;
+  private readonly counter: WriteCounter | undefined;
   private pieces: Buffer[] = [];
   private bytes = 0;
   private chunk: Buffer | undefined;
@@ -29,8 +36,9 @@ export class ClientOutput {
   private waiting: (() => void)[] = [];
   closed = false;
 
-  constructor(socket: Duplex) {
+  constructor(socket: Duplex, counter?: WriteCounter) {
     this.socket = socket;
+    this.counter = counter;
     socket.on("drain", () => this.release());
     socket.on("close", () => {
       this.closed = true;
@@ -93,6 +101,7 @@ export class ClientOutput {
     this.pieces = [];
     this.bytes = 0;
     if (this.closed) return;
+    this.counter?.writes(bytes);
     let taken: boolean;
     if (pieces.length === 1) {
       taken = this.socket.write(pieces[0]!);

@@ -26,6 +26,12 @@ export type ToProcess =
   | { readonly kind: "listen"; readonly host: string; readonly port: number }
   /** To a worker, with the connection's handle: it is yours. */
   | { readonly kind: "session"; readonly id: number }
+  /** To a worker, with the handle: another had this connection and died, or never got it. */
+  | { readonly kind: "adopt"; readonly id: number }
+  /** To workers: the listener is a new one and has no duplicates; send it some. */
+  | { readonly kind: "duplicate" }
+  /** To the listener, with a duplicate's handle. */
+  | { readonly kind: "held"; readonly id: number }
   /** To the listener: that connection did not reach its worker. */
   | { readonly kind: "returned"; readonly id: number }
   /** To the owner of the session: its client wants its statement cancelled. */
@@ -50,6 +56,9 @@ export type FromProcess =
   | { readonly kind: "cannot listen"; readonly code: string; readonly message: string }
   /** From the listener, with the connection's handle: for the worker of this life. */
   | { readonly kind: "session"; readonly id: number; readonly life: number }
+  | { readonly kind: "adopt"; readonly id: number; readonly life: number }
+  /** From a worker, with the handle of its connection. */
+  | { readonly kind: "held"; readonly id: number }
   | { readonly kind: "cancel"; readonly id: number }
   | { readonly kind: "closed"; readonly ids: readonly number[] }
   | { readonly kind: "settled"; readonly life: number }

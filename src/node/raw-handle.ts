@@ -19,9 +19,9 @@ export function handleOf(socket: Socket): RawHandle {
   return handle;
 }
 
-/** The file descriptor of a live plain socket. */
-export function descriptorOf(socket: Socket): number | undefined {
-  return (socket as unknown as { _handle: RawHandle | null })._handle?.fd;
+/** The handle of a socket that keeps it; undefined: it is closed. */
+export function sharedHandleOf(socket: Socket): RawHandle | undefined {
+  return (socket as unknown as { _handle: RawHandle | null })._handle ?? undefined;
 }
 
 export function socketOf(handle: RawHandle): Socket {

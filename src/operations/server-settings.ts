@@ -63,6 +63,8 @@ export function settingsText(instance: Instance, server: PleiadConfig["server"])
     max_connections: server.max_connections,
     max_prepared_transactions: server.max_connections,
     password_encryption: "scram-sha-256",
+    // Row N3: what a process that died was running ends soon, and its locks with it. Only some systems can tell PostgreSQL of that.
+    ...(process.platform === "linux" ? { client_connection_check_interval: "500ms" } : {}),
     log_line_prefix: "%m [%p] %q%u@%d ",
     ...ofKind(instance, server),
     ...server.settings,

@@ -10,6 +10,8 @@ export interface FrameHandler {
   invalidLength(type: number, length: number): void;
 }
 
+const HEADER_BYTES = 5;
+
 export class FrameReader {
   private readonly handler: FrameHandler;
   private readonly lengthMax: (type: number) => number;
@@ -18,6 +20,8 @@ export class FrameReader {
   private piecesBytes = 0;
   private needed = 0;
   private stopped = false;
+  private skipping = 0;
+  private skippedHead = 0;
 
   constructor(handler: FrameHandler, lengthMax: (type: number) => number) {
     this.handler = handler;
@@ -26,7 +30,28 @@ export class FrameReader {
 
   /** Bytes that are held for an incomplete frame. */
   get heldBytes(): number {
-    return this.piecesBytes;
+    return this.skipping > 0 ? HEADER_BYTES : this.piecesBytes;
+  }
+
+  /** Full size of the incomplete frame; 0 while its header is incomplete, or there is none. */
+  get neededBytes(): number {
+    return this.skipping > 0 ? HEADER_BYTES + this.skipping : this.needed;
+  }
+
+  /** The first four bytes of the incomplete frame as one number, those that have not come being 0. */
+  get heldHead(): number {
+    if (this.skipping > 0) return this.skippedHead;
+    let head = 0;
+    let taken = 0;
+    for (const piece of this.pieces)
+      for (let i = 0; i < piece.length && taken < 4; i++, taken++) head |= piece[i]! << (24 - 8 * taken);
+    return head;
+  }
+
+  /** The stream begins within a frame of which others have read the first bytes, `head` to begin with: this many more are dropped. */
+  skip(bytes: number, head: number): void {
+    this.skipping = bytes;
+    this.skippedHead = head;
   }
 
   /** Nothing is handed out any more: what follows would be misread. */
@@ -38,6 +63,12 @@ export class FrameReader {
 
   push(chunk: Buffer): void {
     if (this.stopped) return;
+    if (this.skipping > 0) {
+      const skipped = Math.min(this.skipping, chunk.length);
+      this.skipping -= skipped;
+      if (skipped === chunk.length) return;
+      chunk = chunk.subarray(skipped);
+    }
     if (this.piecesBytes > 0) {
       this.pieces.push(chunk);
       this.piecesBytes += chunk.length;

@@ -1,6 +1,7 @@
 /** A prepared statement is planned again when the catalog or the session's settings have changed since. */
 import type { Snapshot } from "../catalog/snapshot.ts";
 import { pgError } from "../errors/pg-error.ts";
+import type { Field } from "../protocol/backend-messages.ts";
 import { planQueryString } from "./plan-statement.ts";
 import type { PlannedStatement } from "./planned-statement.ts";
 import type { PreparedStatement } from "./prepared-statement.ts";
@@ -11,6 +12,7 @@ export function currentPlan(
   session: Session,
   prepared: PreparedStatement,
 ): PlannedStatement | undefined | Promise<PlannedStatement | undefined> {
+  if (prepared.unplanned !== undefined) return planFirst(session, prepared, prepared.unplanned.fields);
   const known = prepared.planned;
   if (known?.plan === undefined) return known;
   const snapshot = session.view.loadSnapshot();
@@ -31,6 +33,20 @@ function holds(
   );
 }
 
+async function planFirst(
+  session: Session,
+  prepared: PreparedStatement,
+  told: readonly Field[] | undefined,
+): Promise<PlannedStatement | undefined> {
+  const circumstances = session.transaction.settings.key;
+  const [planned] = await planQueryString(session, prepared.text, prepared.parameterTypes, true);
+  if (told !== undefined) requireSameFields(told, planned?.description?.fields);
+  delete prepared.unplanned;
+  prepared.planned = planned;
+  prepared.circumstances = circumstances;
+  return planned;
+}
+
 async function planAgain(
   session: Session,
   prepared: PreparedStatement,
@@ -48,8 +64,10 @@ async function planAgain(
 
 /** Throws 0A000 when a statement that was planned again has other result columns than it had. */
 export function requireSameResult(known: PlannedStatement, planned: PlannedStatement | undefined): void {
-  const before = known.description?.fields;
-  const after = planned?.description?.fields;
+  requireSameFields(known.description?.fields, planned?.description?.fields);
+}
+
+function requireSameFields(before: readonly Field[] | undefined, after: readonly Field[] | undefined): void {
   const same =
     before?.length === after?.length &&
     (before ?? []).every(

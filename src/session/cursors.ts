@@ -60,6 +60,10 @@ export class Cursors {
     this.transaction = transaction;
   }
 
+  get isEmpty(): boolean {
+    return this.byName.size === 0;
+  }
+
   has(name: string): boolean {
     return this.byName.has(name);
   }

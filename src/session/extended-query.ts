@@ -162,7 +162,7 @@ export class ExtendedQuery {
     const text = Buffer.from(escapedText(session, message.query));
     const planned = (await planQueryString(session, text, message.parameterTypes, true))[0];
     this.refuseInFailedTransaction(planned);
-    session.prepared.set(message.name, {
+    session.prepared.set({
       name: message.name,
       text,
       declaredTypes: message.parameterTypes,
@@ -178,6 +178,9 @@ export class ExtendedQuery {
   private refuseInFailedTransaction(planned: PlannedStatement | undefined): void {
     if (!this.session.transaction.failed || planned === undefined || planned.tag === "TransactionStmt")
       return;
+    const loss = this.session.lostTransaction;
+    this.session.lostTransaction = undefined;
+    if (loss !== undefined) throw loss;
     throw pgError("25P02", "current transaction is aborted, commands ignored until end of transaction block");
   }
 
@@ -226,6 +229,7 @@ export class ExtendedQuery {
         "08P01",
         `bind message has ${message.resultFormats.length} result formats but query has ${fields?.length ?? 0} columns`,
       );
+    this.session.prepared.bound(message.statement);
     this.portals.set(message.portal, {
       planned,
       bind: message,
@@ -267,7 +271,7 @@ export class ExtendedQuery {
     this.refuseInFailedTransaction(prepared.planned);
     const planned = await currentPlan(this.session, prepared);
     const { output } = this.session;
-    prepared.described = true;
+    this.session.prepared.described(prepared);
     output.push(parameterDescription(prepared.parameterTypes));
     const fields = planned?.description?.fields;
     output.push(fields === undefined ? noData : rowDescription(fields, []));

@@ -3,6 +3,7 @@ import type { Server } from "../config/topology.ts";
 import type { Multiplexer } from "../backend/multiplexer.ts";
 import type { Pools } from "../backend/pool.ts";
 import type { CommitLog } from "../transaction/two-phase-commit.ts";
+import type { SharedDatabase } from "../shared-memory/shared-database.ts";
 import type { DatabaseCatalogs } from "./database-catalog.ts";
 
 export interface SessionHost {
@@ -13,6 +14,8 @@ export interface SessionHost {
   readonly catalogs: DatabaseCatalogs;
   readonly commitLog: CommitLog;
   readonly computeNodes: readonly string[];
+  /** What outlives the process that serves a session. */
+  readonly kept: SharedDatabase;
   /** By server: what passes the gate (catalog/install-gate.ts). */
   readonly gateSecrets: ReadonlyMap<string, string>;
   /** When statements of the simple protocol get parameters for their literals (configuration key of this name). */

@@ -2,6 +2,7 @@
 import type { Duplex } from "node:stream";
 import { pgError, type PgError } from "../errors/pg-error.ts";
 import { FrameReader } from "../protocol/frame-reader.ts";
+import type { Conversation, HeldMessage } from "../shared-memory/conversation.ts";
 import { Frontend } from "../protocol/message-types.ts";
 
 /** A frame: `start` and `end` enclose the body. */
@@ -29,6 +30,19 @@ const LARGE: ReadonlySet<number> = new Set([
 ]);
 const KNOWN: ReadonlySet<number> = new Set(Object.values(Frontend));
 
+/** Each is answered by a ReadyForQuery of its own. */
+const ANSWERED: ReadonlySet<number> = new Set([Frontend.query, Frontend.sync]);
+/** Of the extended protocol: others follow, to the Sync. */
+const UNTIL_SYNC: ReadonlySet<number> = new Set([
+  Frontend.parse,
+  Frontend.bind,
+  Frontend.describe,
+  Frontend.execute,
+  Frontend.close,
+  Frontend.flush,
+  Frontend.functionCall,
+]);
+
 /** Bytes of waiting messages beyond which the socket is not read. */
 const WAITING_BYTES_MAX = 1 << 20;
 
@@ -36,6 +50,7 @@ export class MessageQueue {
   private readonly socket: Duplex;
   private readonly handle: (message: ClientMessage) => Promise<void> | void;
   private readonly events: MessageQueueEvents;
+  private readonly conversation: Conversation;
   private readonly reader: FrameReader;
   private queue: ClientMessage[] = [];
   private head = 0;
@@ -49,10 +64,12 @@ export class MessageQueue {
 
   constructor(
     socket: Duplex,
+    conversation: Conversation,
     handle: (message: ClientMessage) => Promise<void> | void,
     events: MessageQueueEvents,
   ) {
     this.socket = socket;
+    this.conversation = conversation;
     this.handle = handle;
     this.events = events;
     this.reader = new FrameReader(
@@ -66,17 +83,30 @@ export class MessageQueue {
 
   start(rest: Buffer): void {
     this.socket.on("data", (chunk: Buffer) => {
-      this.reader.push(chunk);
-      this.wake();
+      this.conversation.received(chunk.length);
+      this.read(chunk);
     });
     this.socket.on("end", () => this.finish());
     this.socket.on("close", () => this.close());
     this.socket.on("error", () => this.close());
-    if (rest.length > 0) {
-      this.reader.push(rest);
-      this.wake();
-    }
+    if (rest.length > 0) this.read(rest);
     this.socket.resume();
+  }
+
+  /** The same in the middle of a message of which another process has read the first bytes. */
+  startWithin(held: HeldMessage): void {
+    if (held.needed > 0) {
+      this.reader.skip(held.needed - held.bytes, held.head.readInt32BE());
+      this.start(Buffer.alloc(0));
+    } else this.start(held.head);
+  }
+
+  private read(bytes: Buffer): void {
+    const { reader } = this;
+    reader.push(bytes);
+    const held = reader.heldBytes;
+    this.conversation.understood(held, reader.neededBytes, held > 0 ? reader.heldHead : 0);
+    this.wake();
   }
 
   /** The client sends no more, but may still read: what it has sent is answered first. */
@@ -112,6 +142,8 @@ export class MessageQueue {
       this.refuse(pgError("08P01", `invalid frontend message type ${message.type}`));
       return;
     }
+    if (ANSWERED.has(message.type)) this.conversation.requested("answered by itself");
+    else if (UNTIL_SYNC.has(message.type)) this.conversation.requested("until Sync");
     this.queue.push(message);
     this.waitingBytes += message.end - message.start;
     if (this.waitingBytes > WAITING_BYTES_MAX && !this.paused) {
@@ -147,11 +179,17 @@ export class MessageQueue {
   /** For a handler that consumes messages itself (COPY): the next one, undefined when the client has gone. */
   take(): ClientMessage | Promise<ClientMessage | undefined> | undefined {
     const message = this.shift();
-    if (message !== undefined) return message;
+    if (message !== undefined) return this.taken(message);
     if (this.stopped || this.finished || this.failure !== undefined) return undefined;
     return new Promise((resolve) => {
       this.taker = resolve;
     });
+  }
+
+  /** Whatever comes within a COPY is part of it: nothing else answers it. */
+  private taken(message: ClientMessage): ClientMessage {
+    if (ANSWERED.has(message.type)) this.conversation.requestIgnored();
+    return message;
   }
 
   /** Lets a take() that waits for the client return at once, without a message. */
@@ -167,7 +205,7 @@ export class MessageQueue {
       if (message === undefined && this.failure === undefined && !this.finished) return;
       const taker = this.taker;
       this.taker = undefined;
-      taker(message);
+      taker(message && this.taken(message));
       return;
     }
     if (!this.busy) void this.run();

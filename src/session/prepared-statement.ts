@@ -1,4 +1,5 @@
 /** A statement that a client has prepared, by Parse or by PREPARE: it stays what it was, and is planned again when the catalog or the search path has changed. */
+import type { Field } from "../protocol/backend-messages.ts";
 import type { PlannedStatement } from "./planned-statement.ts";
 
 export interface PreparedStatement {
@@ -20,4 +21,6 @@ export interface PreparedStatement {
   readonly fromSql: boolean;
   /** The client was told its result columns. */
   described?: true;
+  /** It comes from a process that died, and is planned at its first use. `fields`: the result columns, if the client was told. */
+  unplanned?: { readonly fields: readonly Field[] | undefined };
 }

@@ -34,6 +34,16 @@ export class ReportedParameters {
     await this.sendChanged();
   }
 
+  /** What the client was told last. */
+  get told(): readonly (string | null)[] {
+    return this.sent;
+  }
+
+  /** Another process has told the client. */
+  wereTold(values: readonly (string | null)[]): void {
+    this.sent = [...values];
+  }
+
   /** Asks the catalog node, under the session's settings, and tells the client what is new. */
   async sendChanged(): Promise<void> {
     const { transaction, output } = this.session;

@@ -19,7 +19,7 @@ import { runLock } from "./statements/lock.ts";
 import { runListen, runNotify, runUnlisten } from "./statements/notify.ts";
 import { followingSettings } from "./statements/set-config.ts";
 import { runSet } from "./statements/set.ts";
-import { runTransactionStatement } from "./statements/transaction.ts";
+import { runTransactionStatement, transactionKind } from "./statements/transaction.ts";
 import { runDiscard } from "./statements/discard.ts";
 import { concernsTemporaries, runTemporaryDefinition } from "./statements/temporary.ts";
 import { runShow } from "./statements/show.ts";
@@ -50,6 +50,7 @@ const HANDLERS: ReadonlyMap<string, StatementHandler> = new Map<string, Statemen
 ]);
 
 export function runStatement(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {
+  if (session.lostTransaction !== undefined) return reportLoss(session, planned, run);
   if (session.transaction.failed && planned.tag !== "TransactionStmt")
     throw pgError("25P02", "current transaction is aborted, commands ignored until end of transaction block");
   if (session.context.cancelled) throw statementCancelled();
@@ -60,9 +61,19 @@ export function runStatement(session: Session, planned: PlannedStatement, run: R
   }
   session.watch.begin(planned);
   noteDrawing(session, planned);
-  if (planned.plan?.kind === "read" && session.refusedTemporaries.isEmpty)
+  if (planned.plan?.kind === "read" && !planned.plan.writes && session.refusedTemporaries.isEmpty)
     return runRead(session.context, planned.plan, run);
   return runWatched(session, planned, run);
+}
+
+/** Also COMMIT hears of it: the tag of a ROLLBACK is easily missed. */
+async function reportLoss(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {
+  const loss = session.lostTransaction!;
+  session.lostTransaction = undefined;
+  const kind = planned.tag === "TransactionStmt" ? transactionKind(planned) : undefined;
+  if (kind === "TRANS_STMT_ROLLBACK") return runStatement(session, planned, run);
+  if (kind === "TRANS_STMT_COMMIT") await session.rollback();
+  throw loss;
 }
 
 /** A statement that may concern temporary objects which were refused. */
@@ -79,6 +90,9 @@ async function runWatched(session: Session, planned: PlannedStatement, run: Run)
 
 async function dispatch(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {
   const { plan } = planned;
+  // What stands alone is committed by the time that its answer comes.
+  const reads = (plan?.kind === "read" || plan?.kind === "catalog") && !plan.writes;
+  if (!reads && !session.transaction.active) session.client.conversation.mayCommit();
   if (plan?.kind === "read") return runRead(session.context, plan, run);
   if (plan?.kind === "write") return runWriting(session, plan, run);
   if (plan?.kind === "catalog") {

@@ -7,11 +7,13 @@ import { ConnectionError, PgError, pgError } from "../errors/pg-error.ts";
 import { refusal } from "../errors/refusal.ts";
 import { ClientOutput } from "../execute/client-output.ts";
 import type { ExecutionContext, Outcome, Run } from "../execute/run.ts";
+import { Status } from "../protocol/message-types.ts";
 import { readyForQuery } from "../protocol/backend-messages.ts";
 import { isUtf8 } from "../protocol/encodings.ts";
 import { errorResponse } from "../protocol/error-response.ts";
 import { SessionTransaction } from "../transaction/session-transaction.ts";
 import { SessionSettings } from "../transaction/settings.ts";
+import type { Conversation } from "../shared-memory/conversation.ts";
 import { CatalogView } from "./catalog-view.ts";
 import { Cursors } from "./cursors.ts";
 import { DefinitionWatch } from "./definition-watch.ts";
@@ -27,7 +29,9 @@ import { runStatement } from "./run-statement.ts";
 import { simpleQuery } from "./simple-query.ts";
 import { Temporaries } from "./temporaries.ts";
 import { Frontend } from "../protocol/message-types.ts";
-import type { PreparedStatement } from "./prepared-statement.ts";
+import { lossError, type Loss } from "./judge-conversation.ts";
+import { KeptSession, type RestoredSession } from "./kept-session.ts";
+import { PreparedStatements } from "./prepared-statements.ts";
 
 /** How long a client whose session was ended may take to read why and to close. */
 const LINGER_MS = 1_000;
@@ -44,6 +48,8 @@ export interface Client {
   readonly keyData: Buffer;
   /** Bytes that arrived behind the startup packet. */
   readonly rest: Buffer;
+  /** On record for who takes over. */
+  readonly conversation: Conversation;
 }
 
 export class Session {
@@ -57,7 +63,12 @@ export class Session {
   readonly context: ExecutionContext;
   readonly messages: MessageQueue;
   readonly reported: ReportedParameters;
-  readonly prepared = new Map<string, PreparedStatement>();
+  readonly prepared: PreparedStatements;
+  private readonly kept: KeptSession;
+  /** The settings that are kept. */
+  private keptSettings: SessionSettings | undefined;
+  /** To be told at the next statement: the transaction block that the client believes to be in is no more. */
+  lostTransaction: PgError | undefined;
   readonly cursors: Cursors;
   readonly refusedTemporaries = new RefusedTemporaries();
   readonly temporaries: Temporaries;
@@ -73,7 +84,9 @@ export class Session {
     this.host = host;
     this.client = client;
     this.onEnd = onEnd;
-    this.output = new ClientOutput(client.socket);
+    this.output = new ClientOutput(client.socket, client.conversation);
+    this.kept = new KeptSession(host.kept, client.processId);
+    this.prepared = new PreparedStatements(this.kept);
     this.startupSettings = new SessionSettings(client.options);
     this.transaction = new SessionTransaction(
       host.pools,
@@ -101,7 +114,7 @@ export class Session {
     };
     this.reported = new ReportedParameters(this);
     this.extended = new ExtendedQuery(this);
-    this.messages = new MessageQueue(client.socket, (message) => this.handle(message), {
+    this.messages = new MessageQueue(client.socket, client.conversation, (message) => this.handle(message), {
       protocolError: (error) => this.fatal(error),
       closed: () => this.end(),
     });
@@ -113,6 +126,31 @@ export class Session {
     this.output.push(this.client.keyData);
     this.ready();
     this.messages.start(this.client.rest);
+  }
+
+  /** Goes on with a client whose process was killed. */
+  resume({ state, statements }: RestoredSession, loss: Loss): void {
+    const { transaction, output } = this;
+    transaction.changeSettings(new SessionSettings(state.settings), false);
+    this.keptSettings = transaction.settings;
+    this.reported.wereTold(state.reported);
+    for (const statement of statements) this.prepared.restore(statement);
+    if (loss.status === Status.failed) {
+      transaction.begin("explicit", "BEGIN");
+      transaction.failed = true;
+    }
+    const error = lossError(loss.uncertain);
+    if (loss.unaware) this.lostTransaction = error;
+    for (let i = 0; i < loss.owed; i++) {
+      output.push(errorResponse(error.fields));
+      this.ready();
+    }
+    if (loss.unsynced) {
+      output.push(errorResponse(error.fields));
+      output.flush();
+      this.extended.skipping = true;
+    }
+    this.messages.startWithin(loss.held);
   }
 
   /** A statement's text as a string of code points. */
@@ -153,6 +191,7 @@ export class Session {
   async commit(): Promise<void> {
     const changed = this.transaction.changedCatalog;
     const settings = this.transaction.settings;
+    this.client.conversation.mayCommit();
     try {
       if (changed) await this.catalog.commit(() => this.transaction.commit());
       else await this.transaction.commit();
@@ -183,8 +222,30 @@ export class Session {
 
   ready(): void {
     if (this.ended) return;
-    this.output.push(readyForQuery(this.transaction.status));
+    this.prepared.settle();
+    const { transaction } = this;
+    if (transaction.settings !== this.keptSettings && !transaction.active) this.keepState();
+    const { status } = transaction;
+    this.client.conversation.answers(status, this.holds);
+    this.output.push(readyForQuery(status));
     this.output.flush();
+  }
+
+  /** Is there something on servers, or in this process, that ends with it? */
+  private get holds(): boolean {
+    return (
+      this.transaction.connections.holds ||
+      !this.cursors.isEmpty ||
+      !this.refusedTemporaries.isEmpty ||
+      !this.kept.complete
+    );
+  }
+
+  private keepState(): void {
+    const { user, database, options } = this.client;
+    const { settings } = this.transaction;
+    this.keptSettings = settings;
+    this.kept.keep({ user, database, options, settings: settings.values, reported: this.reported.told });
   }
 
   /** An error after which nothing can be understood any more. */
@@ -224,6 +285,7 @@ export class Session {
     this.catalog.defining.delete(this);
     this.cursors.end();
     this.output.end();
+    this.kept.end();
     this.onEnd();
   }
 }

@@ -5,7 +5,9 @@ const RECORD_INTS = 16;
 /** Processes that a node may have at most, ended ones that are being replaced included. */
 export const PROCESSES_MAX = 128;
 
-export const processInts = 1 + PROCESSES_MAX * RECORD_INTS;
+const HEAD_INTS = 16;
+
+export const processInts = HEAD_INTS + PROCESSES_MAX * RECORD_INTS;
 
 export const ProcessKind = { supervisor: 0, listener: 1, worker: 2, transactions: 3 } as const;
 export type ProcessKind = keyof typeof ProcessKind;
@@ -86,7 +88,7 @@ export class ProcessTable {
   }
 
   private at(slot: number, field: Field): number {
-    return 1 + slot * RECORD_INTS + field;
+    return HEAD_INTS + slot * RECORD_INTS + field;
   }
 
   private get(slot: number, field: Field): number {

@@ -2,6 +2,7 @@
  * One record for every client connection of a node, as all its processes see it: whose it is, what opens its cancel, and how far
  * the conversation has come. Only the listener allots and frees records; only the process that owns one writes to the rest.
  */
+import { Conversation } from "./conversation.ts";
 import { randomBytes, randomInt, timingSafeEqual } from "node:crypto";
 
 const RECORD_INTS = 32;
@@ -25,19 +26,24 @@ export const SessionState = {
 
 export type SessionState = (typeof SessionState)[keyof typeof SessionState];
 
-export const sessionInts = (capacity: number): number => 1 + capacity * RECORD_INTS;
+/** Before the records; as many as keep the records' doubles where doubles may be. */
+const HEAD_INTS = 16;
+
+export const sessionInts = (capacity: number): number => HEAD_INTS + capacity * RECORD_INTS;
 
 export class SessionTable {
   /** First the number of active sessions, then the records. */
   private readonly ints: Int32Array;
+  private readonly doubles: Float64Array;
   private readonly bytes: Buffer;
   readonly capacity: number;
   private searchFrom = 0;
 
   constructor(ints: Int32Array) {
     this.ints = ints;
+    this.doubles = new Float64Array(ints.buffer, ints.byteOffset, ints.length >> 1);
     this.bytes = Buffer.from(ints.buffer, ints.byteOffset, ints.byteLength);
-    this.capacity = Math.floor((ints.length - 1) / RECORD_INTS);
+    this.capacity = Math.floor((ints.length - HEAD_INTS) / RECORD_INTS);
   }
 
   /** A record for a new connection; undefined when all are taken. What is given is the connection's number: positive, and no other living one's. */
@@ -50,10 +56,25 @@ export class SessionTable {
       this.set(slot, Field.generation, nextGeneration(this.get(slot, Field.generation), this.capacity));
       this.set(slot, Field.keyBytes, 0);
       this.set(slot, Field.owner, 0);
+      const id = this.idOf(slot);
+      this.conversation(id).reset();
       this.set(slot, Field.state, SessionState.arriving);
-      return this.idOf(slot);
+      return id;
     }
     return undefined;
+  }
+
+  /** False: another connection has its record, or none. */
+  isCurrent(id: number): boolean {
+    return this.idOf(this.slotOf(id)) === id && this.state(id) !== SessionState.free;
+  }
+
+  /** All that are not free. */
+  taken(): number[] {
+    const found: number[] = [];
+    for (let slot = 0; slot < this.capacity; slot++)
+      if (this.get(slot, Field.state) !== SessionState.free) found.push(this.idOf(slot));
+    return found;
   }
 
   free(id: number): void {
@@ -99,6 +120,10 @@ export class SessionTable {
     if (before === SessionState.active) Atomics.sub(this.ints, 0, 1);
   }
 
+  conversation(id: number): Conversation {
+    return new Conversation(this.ints, this.doubles, this.at(this.slotOf(id), 0));
+  }
+
   /** Whether this key may cancel that session: the number finds the record, the secret gives the right. */
   mayCancel(id: number, key: Buffer): boolean {
     if (id <= 0) return false;
@@ -112,11 +137,7 @@ export class SessionTable {
 
   /** Connections that belong to the process of this life. */
   ownedBy(life: number): number[] {
-    const found: number[] = [];
-    for (let slot = 0; slot < this.capacity; slot++)
-      if (this.get(slot, Field.state) !== SessionState.free && this.get(slot, Field.owner) === life)
-        found.push(this.idOf(slot));
-    return found;
+    return this.taken().filter((id) => this.owner(id) === life);
   }
 
   private idOf(slot: number): number {
@@ -128,7 +149,7 @@ export class SessionTable {
   }
 
   private at(slot: number, field: number): number {
-    return 1 + slot * RECORD_INTS + field;
+    return HEAD_INTS + slot * RECORD_INTS + field;
   }
 
   private get(slot: number, field: Field): number {

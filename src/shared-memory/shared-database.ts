@@ -54,6 +54,17 @@ export class SharedDatabase {
     }
   }
 
+  /** The values of all keys that begin with a prefix of at most 900 bytes, keys of more than that excepted. Throws when they cannot be read. */
+  valuesWithPrefix(prefix: string): Buffer[] {
+    const start = Buffer.from(prefix);
+    const end = Buffer.concat([start, BEHIND_ALL]);
+    try {
+      return Array.from(this.values.getRange({ start, end }), ({ value }) => Buffer.from(value as Buffer));
+    } finally {
+      this.letGo();
+    }
+  }
+
   /**
    * Puts a value for all processes: whoever reads after this sees it. False, and the old value stays or is gone with its cache, when
    * the value is too large, the memory is full, or the store cannot be used; the caller of a cache goes on without.

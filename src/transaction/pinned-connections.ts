@@ -9,6 +9,10 @@ import { pgError } from "../errors/pg-error.ts";
 export class PinnedConnections {
   private readonly byNode = new Map<string, BackendConnection>();
 
+  get isEmpty(): boolean {
+    return this.byNode.size === 0;
+  }
+
   has(connection: BackendConnection): boolean {
     return this.byNode.get(connection.server.name) === connection;
   }

@@ -115,6 +115,11 @@ export class SessionConnections {
     return this.pinned.has(connection);
   }
 
+  /** Does it have connections of its own? What they hold ends with this process. */
+  get holds(): boolean {
+    return this.temporary || !this.pinned.isEmpty;
+  }
+
   /** The session's own connection turned out to hold nothing of the session; not within a transaction. */
   unpinFrom(node: string): void {
     if (node === "catalog" && this.temporary) return;

@@ -1,13 +1,14 @@
 /** Which worker serves which connection: the one that has the fewest. */
 import type { NodeMemory } from "../../shared-memory/node-memory.ts";
+import { SessionState } from "../../shared-memory/session-table.ts";
 import type { RawHandle } from "../raw-handle.ts";
 
 /** How often it is looked whether a worker is ready again. */
 const LOOK_AGAIN_MS = 20;
 
 export interface AssignmentActions {
-  /** Sends the connection to the worker of this life. */
-  give(id: number, life: number, handle: RawHandle): void;
+  /** Sends the connection to the worker of this life; `new`: no worker has had it. */
+  give(id: number, life: number, handle: RawHandle, isNew: boolean): void;
   /** There is no room for it. */
   refuse(handle: RawHandle): void;
 }
@@ -27,6 +28,7 @@ export class Assignment {
   /** `serving`: workers that get connections at the same time. */
   constructor(memory: NodeMemory, serving: number, actions: AssignmentActions) {
     this.memory = memory;
+    this.forgetLost();
     this.serving = serving;
     this.actions = actions;
   }
@@ -43,26 +45,48 @@ export class Assignment {
     if (this.handles.has(id)) this.assign(id);
   }
 
-  /** Its worker is done with it. */
-  closed(id: number): void {
-    const handle = this.handles.get(id);
-    if (handle === undefined) return;
-    const { sessions } = this.memory;
-    const life = sessions.owner(id);
-    this.load.set(life, Math.max(0, (this.load.get(life) ?? 0) - 1));
-    this.handles.delete(id);
-    sessions.free(id);
-    handle.close();
+  /** Another listener had it, and has died. */
+  hold(id: number, handle: RawHandle): void {
+    if (!this.memory.sessions.isCurrent(id) || this.handles.has(id)) return handle.close();
+    this.handles.set(id, handle);
+    this.count(this.memory.sessions.owner(id), 1);
   }
 
-  /** What a worker served that has died ends with it. */
+  /** Its worker is done with it. */
+  closed(id: number): void {
+    this.handles.get(id)?.close();
+    this.handles.delete(id);
+    const { sessions } = this.memory;
+    if (!sessions.isCurrent(id)) return;
+    this.count(sessions.owner(id), -1);
+    sessions.free(id);
+  }
+
+  /** What a worker served that has died goes to others. */
   workerEnded(life: number): void {
-    for (const id of this.memory.sessions.ownedBy(life)) {
-      this.memory.sessions.close(id);
-      if (this.handles.has(id)) this.closed(id);
-      else this.memory.sessions.free(id);
-    }
+    const { sessions } = this.memory;
     this.load.delete(life);
+    for (const id of sessions.ownedBy(life)) {
+      if (sessions.state(id) !== SessionState.closed && this.handles.has(id)) this.assign(id);
+      else this.drop(id);
+    }
+  }
+
+  /** Connections of which no process has a handle any more. */
+  private forgetLost(): void {
+    const { sessions, processes } = this.memory;
+    const lives = new Set(processes.entries().map(({ life }) => life));
+    for (const id of sessions.taken())
+      if (sessions.state(id) === SessionState.closed || !lives.has(sessions.owner(id))) this.drop(id);
+  }
+
+  private drop(id: number): void {
+    this.memory.sessions.close(id);
+    this.closed(id);
+  }
+
+  private count(life: number, change: 1 | -1): void {
+    this.load.set(life, Math.max(0, (this.load.get(life) ?? 0) + change));
   }
 
   private assign(id: number): void {
@@ -72,16 +96,17 @@ export class Assignment {
       this.looking ??= setInterval(() => this.assignWaiting(), LOOK_AGAIN_MS);
       return;
     }
-    this.load.set(worker, (this.load.get(worker) ?? 0) + 1);
+    const isNew = this.memory.sessions.owner(id) === 0;
+    this.count(worker, 1);
     this.memory.sessions.setOwner(id, worker);
-    this.actions.give(id, worker, this.handles.get(id)!);
+    this.actions.give(id, worker, this.handles.get(id)!, isNew);
   }
 
   private assignWaiting(): void {
     if (this.leastBusy() === undefined) return;
     clearInterval(this.looking);
     this.looking = undefined;
-    for (const id of this.waiting.splice(0)) this.assign(id);
+    for (const id of this.waiting.splice(0)) if (this.handles.has(id)) this.assign(id);
   }
 
   /** Of the workers that serve; the youngest stand by for one that dies. */

@@ -15,7 +15,8 @@ const BACKLOG = 4096;
 export async function runListener(start: ProcessStart, channel: Channel, log: Log): Promise<void> {
   const memory = NodeMemory.open(start.memory);
   const assignment = new Assignment(memory, start.workers, {
-    give: (id, life, handle) => void channel.send({ kind: "session", id, life }, handle),
+    give: (id, life, handle, isNew) =>
+      void channel.send({ kind: isNew ? "session" : "adopt", id, life }, handle),
     refuse: (handle) => {
       log.warn("a connection was refused: no room for more", { connections: memory.sessions.capacity });
       handle.close();
@@ -30,9 +31,10 @@ export async function runListener(start: ProcessStart, channel: Channel, log: Lo
     }
     assignment.accept(handle);
   });
-  channel.listen((message) => {
+  channel.listen((message, handle) => {
     if (message.kind === "listen") listen(server, message.host, message.port, channel);
     else if (message.kind === "closed") for (const id of message.ids) assignment.closed(id);
+    else if (message.kind === "held" && handle !== undefined) assignment.hold(message.id, handle);
     else if (message.kind === "returned") assignment.returned(message.id);
     else if (message.kind === "ended") assignment.workerEnded(message.life);
     else if (message.kind === "stop") process.exit(0);

@@ -160,7 +160,10 @@ export class Supervisor {
       case "cannot listen":
         return this.cannotListen(message.code, message.message);
       case "session":
-        return this.passOn(message.id, message.life, handle!);
+      case "adopt":
+        return this.passOn({ kind: message.kind, id: message.id }, message.life, handle!);
+      case "held":
+        return this.only("listener").send(message, handle, () => handle!.close());
       case "cancel":
         this.withLife(this.memory.sessions.owner(message.id))?.send(message);
         return;
@@ -190,18 +193,25 @@ export class Supervisor {
     this.answer = undefined;
   }
 
-  private passOn(id: number, life: number, handle: RawHandle): void {
+  private passOn(
+    message: { readonly kind: "session" | "adopt"; readonly id: number },
+    life: number,
+    handle: RawHandle,
+  ): void {
     const worker = this.withLife(life);
     const lost = (error: Error | null) => {
       handle.close();
-      if (error !== null) this.only("listener").send({ kind: "returned", id });
+      if (error !== null) this.only("listener").send({ kind: "returned", id: message.id });
     };
     if (worker === undefined) lost(new Error("the worker has gone"));
-    else worker.send({ kind: "session", id }, handle, lost);
+    else worker.send(message, handle, lost);
   }
 
   private ready(child: Child): void {
-    if (child.kind === "listener") this.listenAgain();
+    if (child.kind === "listener") {
+      this.listenAgain();
+      for (const worker of this.children) if (worker.kind === "worker") worker.send({ kind: "duplicate" });
+    }
     if (child.kind === "transactions")
       for (const [life, prefix] of this.unsettled) child.send({ kind: "settle", life, prefix });
     this.onChange();

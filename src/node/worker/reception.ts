@@ -4,9 +4,27 @@ import { PgError, pgError } from "../../errors/pg-error.ts";
 import type { Log } from "../../observe/log.ts";
 import { backendKeyData } from "../../protocol/backend-messages.ts";
 import type { SessionHost } from "../../session/host.ts";
-import { Session } from "../../session/session.ts";
-import type { SessionTable } from "../../shared-memory/session-table.ts";
+import { judgeConversation, type Loss } from "../../session/judge-conversation.ts";
+import { readKept, type RestoredSession } from "../../session/kept-session.ts";
+import { Session, type Client } from "../../session/session.ts";
+import { Status } from "../../protocol/message-types.ts";
+import { SessionState, type SessionTable } from "../../shared-memory/session-table.ts";
+import { sharedHandleOf, socketOf, type RawHandle } from "../raw-handle.ts";
+import { tcpPosition, type TcpPosition } from "./tcp-position.ts";
 import { refuseClient, startClient, type ClientSession, type StartupOptions } from "./client-startup.ts";
+
+const NOTHING = Buffer.alloc(0);
+
+/** To a client whose session lived on connections of the process that died. */
+function sessionLost(): PgError {
+  return new PgError({
+    severity: "FATAL",
+    code: "57P02",
+    message: "terminating connection because the process that served it has died",
+    detail: "The session's temporary tables, cursors, advisory locks or LISTEN went with it.",
+    hint: "Connect again.",
+  });
+}
 
 /** What the rest of the node knows of this worker's clients, and hears of them. */
 export interface ClientRegister {
@@ -16,6 +34,8 @@ export interface ClientRegister {
   closed(ids: readonly number[]): void;
   /** The session of another process is to be cancelled. */
   cancel(id: number): void;
+  /** Here is a handle of this connection for who holds the duplicates. */
+  duplicate(id: number, handle: RawHandle): void;
 }
 
 export class Reception {
@@ -25,8 +45,8 @@ export class Reception {
   private readonly log: Log;
   private readonly register: ClientRegister;
   private readonly sessions = new Map<number, Session>();
-  /** Connections that are not sessions yet. */
-  private readonly arriving = new Set<net.Socket>();
+  /** All connections, sessions or not yet. */
+  private readonly sockets = new Map<number, net.Socket>();
   private gone: number[] = [];
   private onEmpty: (() => void) | undefined;
 
@@ -46,19 +66,61 @@ export class Reception {
 
   /** Never throws: what fails is told to the client. */
   receive(socket: net.Socket, id: number): void {
-    this.arriving.add(socket);
+    this.open(socket, id);
+    this.accept(socket, id).catch((error: unknown) => {
+      if (!(error instanceof PgError))
+        this.log.error("a client could not be accepted", { error: String(error) });
+      const fields =
+        error instanceof PgError
+          ? error.fields
+          : { code: "XX000", message: "internal error at the start of the session" };
+      refuseClient(socket, new PgError({ ...fields, severity: "FATAL" }));
+    });
+  }
+
+  private open(socket: net.Socket, id: number): void {
+    this.sockets.set(id, socket);
     socket.once("close", () => this.closed(id));
-    this.accept(socket, id)
-      .catch((error: unknown) => {
-        if (!(error instanceof PgError))
-          this.log.error("a client could not be accepted", { error: String(error) });
-        const fields =
-          error instanceof PgError
-            ? error.fields
-            : { code: "XX000", message: "internal error at the start of the session" };
-        refuseClient(socket, new PgError({ ...fields, severity: "FATAL" }));
-      })
-      .finally(() => this.arriving.delete(socket));
+  }
+
+  /** A connection whose process was killed: goes on where that one stopped, if that can be known for certain. */
+  adopt(handle: RawHandle, id: number): void {
+    const { table } = this.register;
+    const position = tcpPosition(handle.fd);
+    const socket = socketOf(handle);
+    if (table.state(id) === SessionState.arriving && position?.read === 0) return this.receive(socket, id);
+    this.open(socket, id);
+    socket.on("error", () => {});
+    const verdict = judgeConversation(table.conversation(id).state(), position);
+    const kept = verdict.do === "go on" ? readKept(this.host.kept, id) : undefined;
+    this.log.debug("a connection of a process that died", { id, verdict: verdict.do });
+    if (table.state(id) !== SessionState.active || position === undefined) socket.destroy();
+    else if (verdict.do === "go on" && kept !== undefined)
+      this.goOn(socket, id, kept, verdict.loss, position);
+    else if (verdict.do === "close" && verdict.tell) refuseClient(socket, sessionLost());
+    else socket.destroy();
+  }
+
+  private goOn(
+    socket: net.Socket,
+    id: number,
+    kept: RestoredSession,
+    loss: Loss,
+    { read, written }: TcpPosition,
+  ): void {
+    const conversation = this.register.table.conversation(id);
+    conversation.goOn({ ...loss, read, written });
+    const { user, database, options } = kept.state;
+    const client = { socket, user, database, options, processId: id, conversation, rest: NOTHING };
+    this.begin({ ...client, keyData: NOTHING }).resume(kept, loss);
+  }
+
+  /** The listener is a new one. */
+  duplicate(): void {
+    for (const [id, socket] of this.sockets) {
+      const handle = sharedHandleOf(socket);
+      if (handle !== undefined) this.register.duplicate(id, handle);
+    }
   }
 
   private async accept(socket: net.Socket, id: number): Promise<void> {
@@ -82,24 +144,30 @@ export class Reception {
     { socket, user, database, options, protocolMinor, rest }: ClientSession,
     id: number,
   ): Promise<void> {
-    if (socket.destroyed) return;
-    const key = this.register.table.activate(id, protocolMinor);
-    this.register.counted(1);
-    const session = new Session(
-      this.host,
-      { socket, user, database, options, processId: id, keyData: backendKeyData(id, key), rest },
-      () => {
-        this.sessions.delete(id);
-        this.register.table.close(id);
-        this.register.counted(-1);
-      },
-    );
-    this.sessions.set(id, session);
+    const raw = this.sockets.get(id);
+    if (raw === undefined || raw.destroyed) return;
+    const conversation = this.register.table.conversation(id);
+    conversation.begin(raw.bytesRead - raw.readableLength, raw.bytesWritten, Status.idle, socket !== raw);
+    const keyData = backendKeyData(id, this.register.table.activate(id, protocolMinor));
+    const client = { socket, user, database, options, processId: id, keyData, rest, conversation };
+    const session = this.begin(client);
     try {
       await session.start();
     } catch (error) {
       session.fatal(error instanceof PgError ? error : pgError("XX000", String(error)));
     }
+  }
+
+  private begin(client: Client): Session {
+    const id = client.processId;
+    this.register.counted(1);
+    const session = new Session(this.host, client, () => {
+      this.sessions.delete(id);
+      this.register.table.close(id);
+      this.register.counted(-1);
+    });
+    this.sessions.set(id, session);
+    return session;
   }
 
   /** False: the session is not here. */
@@ -112,6 +180,7 @@ export class Reception {
 
   /** The connection is closed: the rest of the node forgets it. */
   private closed(id: number): void {
+    this.sockets.delete(id);
     this.register.table.close(id);
     if (this.gone.push(id) === 1)
       setImmediate(() => {
@@ -123,7 +192,7 @@ export class Reception {
 
   /** Tells the clients to go, and resolves when they have gone. */
   close(): Promise<void> {
-    for (const socket of this.arriving) socket.destroy();
+    for (const [id, socket] of this.sockets) if (!this.sessions.has(id)) socket.destroy();
     if (this.sessions.size === 0) return Promise.resolve();
     return new Promise((resolve) => {
       this.onEmpty = resolve;

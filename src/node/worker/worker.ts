@@ -9,6 +9,7 @@ import { loadCertificate, ownCertificate } from "../../security/certificate.ts";
 import { DatabaseCatalogs } from "../../session/database-catalog.ts";
 import type { SessionHost } from "../../session/host.ts";
 import { NodeMemory } from "../../shared-memory/node-memory.ts";
+import { SharedStore } from "../../shared-memory/store.ts";
 import { initializeParser } from "../../sql/parse.ts";
 import { CatalogCommitLog } from "../../transaction/commit-log.ts";
 import type { Channel } from "../channel.ts";
@@ -22,6 +23,7 @@ import { serverTls } from "./server-tls.ts";
 
 /** Longest time that a statement waits for a backend connection. */
 const POOL_WAIT_MS_MAX = 30_000;
+const MEGABYTE = 1024 * 1024;
 /** Clients that were told to go may take so long to do so. */
 const STOP_MS_MAX = 1_500;
 
@@ -45,6 +47,7 @@ export async function runWorker(start: ProcessStart, channel: Channel, log: Log)
     computeNodes: topology.servers.filter((server) => server.kind === "compute").map((server) => server.name),
     liftLiterals: config.lift_literals,
     defaultShards: config.shards,
+    kept: openStore(start).database("sessions", "kept"),
     gateSecrets: new Map(start.gateSecrets),
     leaveDatabase: (database) => fellows.leaveDatabase(database),
   };
@@ -65,6 +68,7 @@ export async function runWorker(start: ProcessStart, channel: Channel, log: Log)
     counted: (change) => memory.processes.countSession(start.slot, change),
     closed: (ids) => void channel.send({ kind: "closed", ids }),
     cancel: (id) => void channel.send({ kind: "cancel", id }),
+    duplicate: (id, handle) => void channel.send({ kind: "held", id }, handle),
   });
 
   const stop = async () => {
@@ -73,12 +77,18 @@ export async function runWorker(start: ProcessStart, channel: Channel, log: Log)
   };
   channel.listen((message, handle) => {
     if (message.kind === "session" && handle !== undefined) reception.receive(socketOf(handle), message.id);
+    else if (message.kind === "adopt" && handle !== undefined) reception.adopt(handle, message.id);
+    else if (message.kind === "duplicate") reception.duplicate();
     else if (message.kind === "cancel") reception.cancel(message.id);
     else if (message.kind === "leave") fellows.asked(message.database, message.ticket);
     else if (message.kind === "left") fellows.answered(message.ticket);
     else if (message.kind === "stop") void stop();
   });
   await channel.send({ kind: "ready", prefix: commitLog.prefix });
+}
+
+function openStore({ memory, config }: ProcessStart): SharedStore {
+  return new SharedStore(join(memory, "store"), { sizeBytes: config.shared_memory * MEGABYTE });
 }
 
 async function clientTls(config: PleiadConfig): Promise<StartupOptions["tls"]> {

@@ -32,7 +32,7 @@ export async function runPrepare(session: Session, planned: PlannedStatement, ru
   } catch (error) {
     throw error instanceof PgError ? clientError(error, planned.statement, []) : error;
   }
-  session.prepared.set(statement.name, {
+  session.prepared.set({
     name: statement.name,
     text,
     declaredTypes: types,

@@ -43,6 +43,11 @@ export async function rollbackToSavepoint(session: Session, name: string): Promi
   if (settings !== transaction.settings) await session.reported.sendChanged();
 }
 
+/** As PostgreSQL's parser names it: TRANS_STMT_COMMIT … */
+export function transactionKind(planned: PlannedStatement): string {
+  return (planned.statement.tree as { TransactionStmt: TransactionStmt }).TransactionStmt.kind;
+}
+
 export async function runTransactionStatement(
   session: Session,
   planned: PlannedStatement,
