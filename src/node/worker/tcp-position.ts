@@ -13,17 +13,20 @@ const IPPROTO_TCP = 6;
 const TCP_INFO = 11;
 const TCP_INFO_BYTES = 256;
 /** Bytes from the beginning of struct tcp_info. */
+const STATE_AT = 0;
 const BYTES_ACKED_AT = 120;
 const BYTES_RECEIVED_AT = 128;
 const KNOWN_BYTES = 136;
+/** CLOSE_WAIT, LAST_ACK, CLOSING: the peer has closed its side, which counts as a byte received. */
+const CLOSED_BY_PEER: ReadonlySet<number> = new Set([8, 9, 11]);
 const SIOCINQ = 0x541b;
 const SIOCOUTQ = 0x5411;
 /** Bytes may come while the counters are read. */
 const TRIES = 100;
 
 interface Calls {
-  getsockopt(fd: number, level: number, name: number, value: Buffer, bytes: number[]): number;
-  ioctl(fd: number, request: number, value: Int32Array): number;
+  readonly getsockopt: (fd: number, level: number, name: number, value: Buffer, bytes: number[]) => number;
+  readonly ioctl: (fd: number, request: number, value: Int32Array) => number;
 }
 
 let calls: Calls | undefined;
@@ -51,7 +54,8 @@ export function tcpPosition(fd: number): TcpPosition | undefined {
     if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, bytes) !== 0 || bytes[0]! < KNOWN_BYTES) return undefined;
     return {
       acked: Number(info.readBigUInt64LE(BYTES_ACKED_AT)),
-      received: Number(info.readBigUInt64LE(BYTES_RECEIVED_AT)),
+      received:
+        Number(info.readBigUInt64LE(BYTES_RECEIVED_AT)) - (CLOSED_BY_PEER.has(info[STATE_AT]!) ? 1 : 0),
     };
   };
   for (let tried = 0; tried < TRIES; tried++) {
