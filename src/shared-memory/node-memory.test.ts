@@ -116,7 +116,7 @@ describe("a file that is not what a supervisor of this version made", () => {
 test("a directory that cannot be written is the operating system's error", () => {
   expect(() => createZeroed(join(directory, "no", "such"), 10)).toThrow("ENOENT");
   writeFileSync(join(directory, "file"), "");
-  expect(() => NodeMemory.create(join(directory, "file"), { sessions: 1 })).toThrow("EEXIST");
+  expect(() => NodeMemory.create(join(directory, "file", "memory"), { sessions: 1 })).toThrow("ENOTDIR");
 });
 
 test("one process that is a node by itself needs no file", () => {
