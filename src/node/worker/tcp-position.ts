@@ -44,11 +44,12 @@ function library(): Calls {
 /** Undefined where the kernel does not say. */
 export function tcpPosition(fd: number): TcpPosition | undefined {
   if (process.platform !== "linux") return undefined;
-  const { getsockopt, ioctl } = library();
+  const libc = library();
   const info = Buffer.alloc(TCP_INFO_BYTES);
   const counters = (): { readonly acked: number; readonly received: number } | undefined => {
     const bytes = [TCP_INFO_BYTES];
-    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, bytes) !== 0 || bytes[0]! < KNOWN_BYTES) return undefined;
+    if (libc.getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, bytes) !== 0 || bytes[0]! < KNOWN_BYTES)
+      return undefined;
     return {
       acked: Number(info.readBigUInt64LE(BYTES_ACKED_AT)),
       received: Number(info.readBigUInt64LE(BYTES_RECEIVED_AT)),
@@ -57,7 +58,11 @@ export function tcpPosition(fd: number): TcpPosition | undefined {
   for (let tried = 0; tried < TRIES; tried++) {
     const [unread, unsent] = [new Int32Array(1), new Int32Array(1)];
     const before = counters();
-    if (before === undefined || ioctl(fd, SIOCINQ, unread) !== 0 || ioctl(fd, SIOCOUTQ, unsent) !== 0)
+    if (
+      before === undefined ||
+      libc.ioctl(fd, SIOCINQ, unread) !== 0 ||
+      libc.ioctl(fd, SIOCOUTQ, unsent) !== 0
+    )
       return undefined;
     const after = counters();
     if (after?.acked !== before.acked || after.received !== before.received) continue;
