@@ -71,7 +71,10 @@ export class ExtendedQuery {
   handle(message: ClientMessage): Promise<void> | void {
     const { type } = message;
     if (type === Frontend.sync) return this.sync(message.end === message.start);
-    if (this.skipping) return;
+    if (this.skipping) {
+      if (type === Frontend.query) this.session.client.conversation.requestIgnored();
+      return;
+    }
     // Most messages need to wait for nothing: then nothing is awaited.
     try {
       return this.dispatch(message)?.catch((error: unknown) => this.failed(error));
