@@ -68,6 +68,7 @@ describe("a frame that has come in part", () => {
       {
         frame: (type, buffer, start, end) =>
           frames.push(`${type}:${buffer.toString("latin1", start + 5, end)}`),
+        skipped: (type) => frames.push(`skipped ${type}`),
         invalidLength: (_type, length) => frames.push(`invalid ${length}`),
       },
       () => 1 << 20,
@@ -126,7 +127,8 @@ describe("a frame that has come in part", () => {
           expect(heldHead).toBe(head);
           const seen = read(reader, piece);
           left = Math.max(0, left - piece.length);
-          expect(seen).toEqual(piece.length > rest.length ? ["83:"] : []);
+          const atItsEnd = left === 0 ? ["skipped 81"] : [];
+          expect(seen).toEqual(piece.length > rest.length ? [...atItsEnd, "83:"] : atItsEnd);
         }
         expect(held(reader)).toEqual(NOTHING);
         expect(read(reader, Buffer.concat([before, message]))).toEqual(["80:before", "81:SELECT 1 AS long"]);
@@ -144,7 +146,8 @@ describe("a frame that has come in part", () => {
   test("N1: a large one that is dropped is cut again behind its end", () => {
     const reader = readerOf();
     reader.skip(300_000, headOf(message));
-    for (let i = 0; i < 3; i++) expect(read(reader, Buffer.alloc(100_000, 0x51))).toEqual([]);
+    for (let i = 0; i < 2; i++) expect(read(reader, Buffer.alloc(100_000, 0x51))).toEqual([]);
+    expect(read(reader, Buffer.alloc(100_000, 0x51))).toEqual(["skipped 81"]);
     expect(held(reader)).toEqual(NOTHING);
     expect(read(reader, message.subarray(0, 7))).toEqual([]);
     expect(held(reader)).toMatchObject({ heldBytes: 7, neededBytes: message.length });

@@ -72,6 +72,11 @@ describe("N1, N2: a session goes on", () => {
     ["a message with its header incomplete", { held: headHeld }, { held: headHeld }],
     ["a message with its header complete", { held: queryHeld }, { held: queryHeld }],
     [
+      "a header incomplete, in a block: it is read again, and its message is told of the block",
+      { ...inBlock, held: headHeld },
+      { held: headHeld, status: Status.failed, unaware: true },
+    ],
+    [
       "a part of a message, in a block",
       { ...inBlock, held: queryHeld },
       { held: queryHeld, status: Status.failed },

@@ -127,7 +127,17 @@ describe("requests", () => {
     conversation.requested("answered by itself");
     conversation.requested("answered by itself");
     conversation.requestIgnored();
-    expect(seen().owed).toBe(1);
+    expect(seen()).toMatchObject({ owed: 1, unsynced: false });
+  });
+
+  test("N1: a COPY of the extended protocol still waits for its Sync when one was part of it", () => {
+    const conversation = idle();
+    conversation.requested("until Sync");
+    conversation.requested("answered by itself");
+    conversation.requestIgnored();
+    expect(seen()).toMatchObject({ owed: 0, unsynced: true });
+    conversation.requested("answered by itself");
+    expect(seen()).toMatchObject({ owed: 1, unsynced: false });
   });
 });
 
