@@ -52,6 +52,7 @@ export async function runWorker(start: ProcessStart, channel: Channel, log: Log)
     computeNodes: topology.servers.filter((server) => server.kind === "compute").map((server) => server.name),
     liftLiterals: config.lift_literals,
     defaultShards: config.shards,
+    memory,
     kept: store.database("sessions", "kept"),
     gateSecrets: new Map(start.gateSecrets),
     leaveDatabase: (database) => fellows.leaveDatabase(database),
