@@ -2,7 +2,7 @@
 import { refusal } from "../errors/refusal.ts";
 import { callsSetConfig } from "../plan/setting-calls.ts";
 import { findAdminCall } from "../admin/find-call.ts";
-import { PgError, pgError } from "../errors/pg-error.ts";
+import { PgError, pgError, transactionAborted } from "../errors/pg-error.ts";
 import type { Snapshot } from "../catalog/snapshot.ts";
 import { planRead } from "../plan/plan-read.ts";
 import { classify } from "../plan/classify.ts";
@@ -82,6 +82,8 @@ export async function planQueryString(
     throw pgError("42601", "cannot insert multiple commands into a prepared statement");
   if (statements.length !== 1)
     return statements.map((statement) => unplanned(session, session.view.snapshot(), statement));
+  // Not later: nothing can be asked within a transaction that has failed.
+  if (session.transaction.failed && !("TransactionStmt" in statements[0]!.tree)) throw transactionAborted();
   const planned = await planStatement(session, statements[0]!, parameterTypes, extended);
   // A statement that shows something of this session is another one by now.
   const asWritten = planned.statement === statements[0];

@@ -1,5 +1,5 @@
 /** Sends a planned statement to whoever runs its kind. */
-import { pgError, statementCancelled } from "../errors/pg-error.ts";
+import { pgError, statementCancelled, transactionAborted } from "../errors/pg-error.ts";
 import { runRead } from "../execute/run-read.ts";
 import { runOnCatalog } from "../execute/run-on-catalog.ts";
 import type { Outcome, Run } from "../execute/run.ts";
@@ -50,8 +50,7 @@ const HANDLERS: ReadonlyMap<string, StatementHandler> = new Map<string, Statemen
 ]);
 
 export function runStatement(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {
-  if (session.transaction.failed && planned.tag !== "TransactionStmt")
-    throw pgError("25P02", "current transaction is aborted, commands ignored until end of transaction block");
+  if (session.transaction.failed && planned.tag !== "TransactionStmt") throw transactionAborted();
   if (session.context.cancelled) throw statementCancelled();
   // A portal that was not read to its end goes on where it stopped, whatever it is.
   if (run.portal?.resume !== undefined) {
