@@ -1,5 +1,5 @@
 /** Sends a planned statement to whoever runs its kind. */
-import { pgError, statementCancelled } from "../errors/pg-error.ts";
+import { statementCancelled } from "../errors/pg-error.ts";
 import { runRead } from "../execute/run-read.ts";
 import { runOnCatalog } from "../execute/run-on-catalog.ts";
 import type { Outcome, Run } from "../execute/run.ts";
