@@ -6,6 +6,8 @@
 export interface FrameHandler {
   /** Frame in buffer[start, end); the type byte is at `start`. Returning false stops: the reader keeps what follows. */
   frame(type: number, buffer: Buffer, start: number, end: number): void;
+  /** The frame that the stream began within has come to its end. */
+  skipped?(type: number): void;
   /** A length below 4 or above the limit for its type: the stream cannot be followed any further. */
   invalidLength(type: number, length: number): void;
 }
@@ -66,6 +68,7 @@ export class FrameReader {
     if (this.skipping > 0) {
       const skipped = Math.min(this.skipping, chunk.length);
       this.skipping -= skipped;
+      if (this.skipping === 0) this.handler.skipped?.(this.skippedHead >>> 24);
       if (skipped === chunk.length) return;
       chunk = chunk.subarray(skipped);
     }

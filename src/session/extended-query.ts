@@ -23,7 +23,7 @@ import {
   type BindMessage,
 } from "../protocol/frontend-messages.ts";
 import { Frontend } from "../protocol/message-types.ts";
-import type { ClientMessage } from "./message-queue.ts";
+import { UNTIL_SYNC, type ClientMessage } from "./message-queue.ts";
 import { escapedText } from "./escaped-text.ts";
 import { currentPlan, requireSameResult } from "./current-plan.ts";
 import { checkBind } from "./describe-statement.ts";
@@ -81,6 +81,11 @@ export class ExtendedQuery {
     } catch (error) {
       return this.failed(error);
     }
+  }
+
+  /** Instead of what the message asks. */
+  refuse({ type }: ClientMessage, error: PgError): Promise<void> | void {
+    if (!this.skipping && UNTIL_SYNC.has(type)) return this.failed(error);
   }
 
   private async failed(error: unknown): Promise<void> {

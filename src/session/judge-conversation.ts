@@ -38,7 +38,8 @@ export function judgeConversation(said: ConversationState, actual: Position | un
   if (!whole && actual.written !== said.writtenBefore) return silent;
   if (said.holds) return { do: "close", tell: true };
   const owed = whole ? said.owed : said.owedBefore;
-  const running = owed > 0 || said.unsynced || said.held.bytes > 0;
+  // Of a message whose header is incomplete nothing is lost: it is read again, and answered like any other.
+  const running = owed > 0 || said.unsynced || said.held.needed > 0;
   const inBlock = said.status !== Status.idle;
   const ended = !inBlock || (running && said.uncertain);
   return {

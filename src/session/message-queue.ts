@@ -11,12 +11,16 @@ export interface ClientMessage {
   readonly buffer: Buffer;
   readonly start: number;
   readonly end: number;
+  /** Its first bytes went with another process: only its type is known. */
+  readonly lost?: true;
 }
 
 export interface MessageQueueEvents {
   protocolError(error: PgError): void;
   closed(): void;
 }
+
+const NOTHING = Buffer.alloc(0);
 
 /** PostgreSQL's own limits: 1 GB for messages that carry data or text, 10,000 bytes for the rest (PQ_LARGE_MESSAGE_LIMIT, PQ_SMALL_MESSAGE_LIMIT). */
 const LARGE_BYTES_MAX = 0x3fff_ffff;
@@ -33,7 +37,7 @@ const KNOWN: ReadonlySet<number> = new Set(Object.values(Frontend));
 /** Each is answered by a ReadyForQuery of its own. */
 const ANSWERED: ReadonlySet<number> = new Set([Frontend.query, Frontend.sync]);
 /** Of the extended protocol: others follow, to the Sync. */
-const UNTIL_SYNC: ReadonlySet<number> = new Set([
+export const UNTIL_SYNC: ReadonlySet<number> = new Set([
   Frontend.parse,
   Frontend.bind,
   Frontend.describe,
@@ -75,6 +79,7 @@ export class MessageQueue {
     this.reader = new FrameReader(
       {
         frame: (type, buffer, start, end) => this.arrive({ type, buffer, start: start + 5, end }),
+        skipped: (type) => this.arrive({ type, buffer: NOTHING, start: 0, end: 0, lost: true }),
         invalidLength: () => this.refuse(pgError("08P01", "invalid message length")),
       },
       (type) => (LARGE.has(type) ? LARGE_BYTES_MAX : SMALL_BYTES_MAX),

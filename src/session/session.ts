@@ -168,6 +168,7 @@ export class Session {
   }
 
   private handle(message: ClientMessage): Promise<void> | void {
+    if (message.lost === true) return this.answerLost(message);
     if (message.type === Frontend.query && !this.extended.skipping) {
       this.context.cancelled = false;
       this.extended.dropUnnamed();
@@ -175,6 +176,15 @@ export class Session {
     }
     if (message.type === Frontend.terminate) return this.end();
     return this.extended.handle(message);
+  }
+
+  /** A message whose first bytes went with the process that had read them. */
+  private async answerLost(message: ClientMessage): Promise<void> {
+    const error = lossError(false);
+    if (message.type !== Frontend.query || this.extended.skipping)
+      return this.extended.refuse(message, error);
+    await this.fail(error);
+    this.ready();
   }
 
   /** What of the session gives a text its meaning, without asking a server. */

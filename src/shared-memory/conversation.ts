@@ -123,9 +123,11 @@ export class Conversation {
     }
   }
 
-  /** A request turned out to be part of the one before it. */
+  /** A request turned out to be part of the one before it: of a COPY. One of the extended protocol still waits for its Sync. */
   requestIgnored(): void {
     this.ints[this.at + Int.asked]!--;
+    if (this.ints[this.at + Int.asked] === this.ints[this.at + Int.answered])
+      this.ints[this.at + Int.unsynced] = 1;
   }
 
   /** `head`: the first bytes of the incomplete message, from the highest byte down. */

@@ -13,9 +13,12 @@ const IPPROTO_TCP = 6;
 const TCP_INFO = 11;
 const TCP_INFO_BYTES = 256;
 /** Bytes from the beginning of struct tcp_info. */
+const STATE_AT = 0;
 const BYTES_ACKED_AT = 120;
 const BYTES_RECEIVED_AT = 128;
 const KNOWN_BYTES = 136;
+/** CLOSE_WAIT, LAST_ACK, CLOSING: the peer has closed its side, which counts as a byte received. */
+const CLOSED_BY_PEER: ReadonlySet<number> = new Set([8, 9, 11]);
 const SIOCINQ = 0x541b;
 const SIOCOUTQ = 0x5411;
 /** Bytes may come while the counters are read. */
@@ -52,7 +55,8 @@ export function tcpPosition(fd: number): TcpPosition | undefined {
       return undefined;
     return {
       acked: Number(info.readBigUInt64LE(BYTES_ACKED_AT)),
-      received: Number(info.readBigUInt64LE(BYTES_RECEIVED_AT)),
+      received:
+        Number(info.readBigUInt64LE(BYTES_RECEIVED_AT)) - (CLOSED_BY_PEER.has(info[STATE_AT]!) ? 1 : 0),
     };
   };
   for (let tried = 0; tried < TRIES; tried++) {
