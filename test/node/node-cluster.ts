@@ -1,4 +1,5 @@
 /** The processes of a running node as its own shared memory shows them, and killing them. */
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { clusterPaths } from "../../src/operations/cluster-paths.ts";
@@ -29,13 +30,24 @@ export function within<T>(what: string, promise: Promise<T>, ms = PATIENCE_MS): 
   });
 }
 
+/** A process that nobody has asked for its end yet is dead all the same. */
 export function isAlive(pid: number): boolean {
   try {
-    process.kill(pid, 0);
-    return true;
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
   } catch {
     return false;
   }
+}
+
+/** What a process has open. */
+export function openFiles(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/${pid}/fd/${fd}`)];
+    } catch {
+      return [];
+    }
+  });
 }
 
 export class NodeProcesses {
@@ -77,6 +89,18 @@ export class NodeProcesses {
     const owner = this.all().find((entry) => entry.life === life);
     if (owner === undefined) throw new Error("no process serves this connection");
     return owner;
+  }
+
+  /** Connections of clients that this process has a handle of. */
+  clientConnections({ pid }: ProcessEntry): number {
+    const port = this.cluster.port.toString(16).toUpperCase().padStart(4, "0");
+    const established = "01";
+    const inodes = new Set<string>();
+    for (const line of readFileSync("/proc/net/tcp", "utf8").split("\n").slice(1)) {
+      const [, local = "", , state, , , , , , inode] = line.trim().split(/\s+/);
+      if (local.endsWith(`:${port}`) && state === established) inodes.add(`socket:[${inode}]`);
+    }
+    return openFiles(pid).filter((file) => inodes.has(file)).length;
   }
 
   /** All that the node was started with are there and ready. */
