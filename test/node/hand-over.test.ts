@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { runSql } from "../../bench/run-sql.ts";
 import { readError } from "../oracle/capture.ts";
 import { startTestCluster, type TestCluster } from "../cluster/test-cluster.ts";
-import { bind, describe as describeFrame, execute, parse, query, sync } from "../wire/frames.ts";
+import { bind, describe as describeFrame, execute, flush, parse, query, sync } from "../wire/frames.ts";
 import { acrossDeath, Talk, type Scenario } from "./across-death.ts";
 import { NodeProcesses, preparedAnywhere, until, within } from "./node-cluster.ts";
 
@@ -149,6 +149,18 @@ const idle: Readonly<Record<string, Scenario>> = {
     await death();
     talk.send(bind("", "", ["11"]), execute(""), sync());
     expect(await talk.heard()).toEqual(["2", "D body 11|0", "C SELECT 1", "Z I"]);
+    await talk.wire.close();
+  },
+  "N1: a statement whose ParseComplete was seen is there, though its Sync was not sent": async (death) => {
+    const talk = await connect();
+    talk.send(parse("seen", "SELECT body FROM stock WHERE id = $1"), describeFrame("S", "seen"), flush());
+    expect(await talk.heardTo("T")).toEqual(["1", "t", "T"]);
+    await death();
+    expect(await talk.heardTo("E")).toEqual(["E 40001"]);
+    talk.send(bind("", "seen", ["11"]), execute(""), sync());
+    expect(await talk.heard()).toEqual(["Z I"]);
+    talk.send(bind("", "seen", ["11"]), execute(""), sync());
+    expect(await talk.heard()).toEqual(["2", "D body 11", "C SELECT 1", "Z I"]);
     await talk.wire.close();
   },
   "N1: the key of before the hand-over cancels what runs after it": async (death) => {
