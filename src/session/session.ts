@@ -84,7 +84,12 @@ export class Session {
     this.host = host;
     this.client = client;
     this.onEnd = onEnd;
-    this.output = new ClientOutput(client.socket, client.conversation);
+    this.output = new ClientOutput(client.socket, {
+      writes: (bytes) => {
+        this.prepared.settleNamed();
+        client.conversation.writes(bytes);
+      },
+    });
     this.kept = new KeptSession(host.kept, client.processId);
     this.prepared = new PreparedStatements(this.kept);
     this.startupSettings = new SessionSettings(client.options);
