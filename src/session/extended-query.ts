@@ -186,10 +186,7 @@ export class ExtendedQuery {
   private refuseInFailedTransaction(planned: PlannedStatement | undefined): void {
     if (!this.session.transaction.failed || planned === undefined || planned.tag === "TransactionStmt")
       return;
-    const loss = this.session.lostTransaction;
-    this.session.lostTransaction = undefined;
-    if (loss !== undefined) throw loss;
-    throw pgError("25P02", "current transaction is aborted, commands ignored until end of transaction block");
+    throw this.session.failedBlockError();
   }
 
   private find(name: string): PreparedStatement {

@@ -5,7 +5,7 @@ import type { PreparedStatement } from "./prepared-statement.ts";
 export class PreparedStatements {
   private readonly byName = new Map<string, PreparedStatement>();
   private readonly kept: KeptSession;
-  /** Named ones that have changed since the last ReadyForQuery. */
+  /** Named ones that have changed since the last write to the client. */
   private readonly changed = new Set<string>();
   /**
    * The unnamed one is kept if the client did not use it at once: it may do so after its Sync. One that was bound before is most
@@ -66,12 +66,16 @@ export class PreparedStatements {
     this.unnamedIsKept = false;
   }
 
+  /** Before anything is written to the client: named ones of which it hears are kept. */
+  settleNamed(): void {
+    if (this.changed.size === 0) return;
+    for (const name of this.changed) this.kept.keepStatement(this.byName.get(name)!);
+    this.changed.clear();
+  }
+
   /** Before ReadyForQuery: what the client may now rely on is kept. */
   settle(): void {
-    if (this.changed.size > 0) {
-      for (const name of this.changed) this.kept.keepStatement(this.byName.get(name)!);
-      this.changed.clear();
-    }
+    this.settleNamed();
     if (this.unnamed === "new") {
       this.kept.keepStatement(this.byName.get("")!);
       this.unnamed = "kept";

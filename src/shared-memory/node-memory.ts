@@ -45,7 +45,8 @@ export class NodeMemory {
   /** Only the supervisor does this. Throws the operating system's error, ENOSPC among them. */
   static create(directory: string, size: NodeMemorySize): NodeMemory {
     rmSync(directory, { recursive: true, force: true });
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    // Not one that somebody else has put there.
+    mkdirSync(directory, { mode: 0o700 });
     const path = join(directory, FILE);
     const bytes = intsOf(size) * INT_BYTES;
     createZeroed(path, bytes);

@@ -9,6 +9,8 @@ import { readError, readRow, type AnswerError } from "../oracle/capture.ts";
 
 export { startTestServers, type TestServers };
 
+type Looked = Pick<TestServers, "cluster" | "subject">;
+
 const LEFT_BEHIND = `
 SELECT 'backend ' || state || ': ' || left(query, 80) AS what
 FROM pg_stat_activity
@@ -23,7 +25,7 @@ UNION ALL
 SELECT 'prepared ' || gid FROM pg_prepared_xacts`;
 
 /** Waits until nothing is left on any server; what is left after the time is the answer. */
-export async function leftBehind(servers: TestServers, patienceMs = 8000): Promise<string[]> {
+export async function leftBehind(servers: Looked, patienceMs = 8000): Promise<string[]> {
   const deadline = Date.now() + patienceMs;
   for (;;) {
     const left = await lookForLeftovers(servers);
@@ -32,7 +34,7 @@ export async function leftBehind(servers: TestServers, patienceMs = 8000): Promi
   }
 }
 
-async function lookForLeftovers(servers: TestServers): Promise<string[]> {
+async function lookForLeftovers(servers: Looked): Promise<string[]> {
   const { cluster } = servers;
   if (!cluster) {
     const client = new pg.Client({ ...servers.subject });

@@ -120,6 +120,11 @@ export class Child {
     child.send(message, handle as never, undefined, sent);
   }
 
+  /** As if it had died by itself. */
+  kill(): void {
+    this.process?.kill("SIGKILL");
+  }
+
   /** Tells it to stop, and resolves when it has ended. */
   async stop(): Promise<void> {
     this.stopping = true;

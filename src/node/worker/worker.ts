@@ -9,7 +9,7 @@ import { loadCertificate, ownCertificate } from "../../security/certificate.ts";
 import { DatabaseCatalogs } from "../../session/database-catalog.ts";
 import type { SessionHost } from "../../session/host.ts";
 import { SharedDefinitions } from "../../session/shared-definitions.ts";
-import { NodeMemory } from "../../shared-memory/node-memory.ts";
+import type { NodeMemory } from "../../shared-memory/node-memory.ts";
 import { SharedStore } from "../../shared-memory/store.ts";
 import { initializeParser } from "../../sql/parse.ts";
 import { CatalogCommitLog } from "../../transaction/commit-log.ts";
@@ -28,10 +28,14 @@ const MEGABYTE = 1024 * 1024;
 /** Clients that were told to go may take so long to do so. */
 const STOP_MS_MAX = 1_500;
 
-export async function runWorker(start: ProcessStart, channel: Channel, log: Log): Promise<void> {
+export async function runWorker(
+  start: ProcessStart,
+  memory: NodeMemory,
+  channel: Channel,
+  log: Log,
+): Promise<void> {
   const { topology, config } = start;
   await initializeParser();
-  const memory = NodeMemory.open(start.memory);
   const pools = new Pools(topology.servers, {
     perServerMax: Math.max(2, Math.floor(config.pool.per_node / start.workers)),
     waitMsMax: POOL_WAIT_MS_MAX,
@@ -52,6 +56,7 @@ export async function runWorker(start: ProcessStart, channel: Channel, log: Log)
     computeNodes: topology.servers.filter((server) => server.kind === "compute").map((server) => server.name),
     liftLiterals: config.lift_literals,
     defaultShards: config.shards,
+    memory,
     kept: store.database("sessions", "kept"),
     gateSecrets: new Map(start.gateSecrets),
     leaveDatabase: (database) => fellows.leaveDatabase(database),
