@@ -68,6 +68,16 @@ describe("N1: named statements are kept", () => {
     expect(keptTexts()).toEqual({ s: "SELECT 1" });
   });
 
+  test("also when the client has heard of them before that; the unnamed one has to wait", () => {
+    statements.set(prepared("s", "SELECT 1"));
+    statements.set(prepared("", "SELECT 2"));
+    statements.settleNamed();
+    expect(keptTexts()).toEqual({ s: "SELECT 1" });
+    statements.bound("");
+    statements.settle();
+    expect(keptTexts()).toEqual({ s: "SELECT 1" });
+  });
+
   test("also those that were bound", () => {
     statements.set(prepared("s"));
     statements.bound("s");

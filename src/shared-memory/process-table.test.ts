@@ -58,6 +58,17 @@ test("sessions are counted for each process", () => {
   ]);
 });
 
+test("N9: the beats of a process are seen by others, each for itself", () => {
+  const [supervisor, worker] = twoViews();
+  supervisor.begin(0, "worker", 0);
+  supervisor.begin(1, "worker", 0);
+  const before = supervisor.beats(1);
+  worker.beat(1);
+  worker.beat(1);
+  expect(supervisor.beats(1)).toBe(before + 2);
+  expect(supervisor.beats(0)).toBe(0);
+});
+
 test("a kind that does not exist is not taken for another", () => {
   const memory = new Int32Array(processInts);
   const table = new ProcessTable(memory);
