@@ -24,7 +24,7 @@ export interface NodeOptions {
   readonly log: Log;
   /** Where the shared memory goes: a directory of a file system in memory, for this node alone. */
   readonly memory: string;
-  /** The command line of this Pleiad, for child processes. */
+  /** The command line of a child process, to which its kind is added. */
   readonly command: readonly string[];
 }
 
