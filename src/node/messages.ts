@@ -33,7 +33,7 @@ export type ToProcess =
   /** To the listener, with a duplicate's handle. */
   | { readonly kind: "held"; readonly id: number }
   /** To the listener: that connection did not reach its worker. */
-  | { readonly kind: "returned"; readonly id: number }
+  | { readonly kind: "returned"; readonly id: number; readonly life: number }
   /** To the owner of the session: its client wants its statement cancelled. */
   | { readonly kind: "cancel"; readonly id: number }
   /** To the listener: these connections are over. */

@@ -67,11 +67,14 @@ export class DatabaseCatalog {
   }
 
   private async load(): Promise<Snapshot> {
-    // Half a commit shows a catalog that never was.
-    await this.settled();
     const connection = await this.pools.take("catalog", this.internalRole, this.database);
-    const asked = this.version;
+    let asked: number;
     try {
+      // Half a commit shows a catalog that never was; one that begins after this grows the version.
+      do {
+        await this.settled();
+        asked = this.version;
+      } while (this.state.committing);
       const others = this.shared.snapshot(this.database, asked);
       const snapshot = others ?? (await loadSnapshot(catalogQuery(connection), this.database));
       this.dropStale();
@@ -82,7 +85,7 @@ export class DatabaseCatalog {
       }
       return snapshot;
     } finally {
-      if (asked === this.known) this.current = undefined;
+      if (asked! === this.known) this.current = undefined;
       this.pools.give(connection);
     }
   }

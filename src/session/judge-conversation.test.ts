@@ -12,6 +12,8 @@ const IDLE: ConversationState = {
   tls: false,
   holds: false,
   uncertain: false,
+  statusBefore: Status.idle,
+  uncertainBefore: false,
   read: 100,
   written: 200,
   writtenBefore: 150,
@@ -89,6 +91,24 @@ describe("N1, N2: a session goes on", () => {
       { written: 150 },
     ],
     ["rows written, but no answer yet", { owed: 1, owedBefore: 1 }, { owed: 1 }, { written: 150 }],
+    [
+      "COMMIT whose answer did not go out: it may be committed all the same",
+      { owedBefore: 1, statusBefore: Status.inTransaction, uncertainBefore: true },
+      { owed: 1, uncertain: true },
+      { written: 150 },
+    ],
+    [
+      "an INSERT whose answer did not go out, and a SELECT behind it",
+      { owed: 1, owedBefore: 2, uncertainBefore: true },
+      { owed: 2, uncertain: true },
+      { written: 150 },
+    ],
+    [
+      "BEGIN whose answer did not go out: the client is in no block",
+      { ...inBlock, owedBefore: 1, statusBefore: Status.idle },
+      { owed: 1 },
+      { written: 150 },
+    ],
     [
       "an uncertain statement that was answered: nothing runs, nothing is lost",
       { uncertain: true },

@@ -40,16 +40,17 @@ export function judgeConversation(said: ConversationState, actual: Position | un
   const owed = whole ? said.owed : said.owedBefore;
   // Of a message whose header is incomplete nothing is lost: it is read again, and answered like any other.
   const running = owed > 0 || said.unsynced || said.held.needed > 0;
-  const inBlock = said.status !== Status.idle;
-  const ended = !inBlock || (running && said.uncertain);
+  const status = whole ? said.status : said.statusBefore;
+  const uncertain = running && (said.uncertain || (!whole && said.uncertainBefore));
+  const ended = status === Status.idle || uncertain;
   return {
     do: "go on",
     loss: {
       owed,
       unsynced: said.unsynced,
-      uncertain: running && said.uncertain,
+      uncertain,
       status: ended ? Status.idle : Status.failed,
-      unaware: said.status === Status.inTransaction && !running,
+      unaware: status === Status.inTransaction && !running,
       held: said.held,
     },
   };

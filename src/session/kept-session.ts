@@ -99,17 +99,6 @@ export function readKept(database: SharedDatabase, id: number): RestoredSession 
     state,
     statements: database
       .valuesWithPrefix(statementPrefix(id))
-      .map((value) => revive(deserialize(value) as KeptStatement)),
-  };
-}
-
-/** Buffers come back as plain byte arrays. */
-function revive(kept: KeptStatement): KeptStatement {
-  const buffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes);
-  return {
-    ...kept,
-    text: buffer(kept.text),
-    ...(kept.source === undefined ? {} : { source: buffer(kept.source) }),
-    described: kept.described?.map((field) => ({ ...field, name: buffer(field.name) })),
+      .map((value) => deserialize(value) as KeptStatement),
   };
 }

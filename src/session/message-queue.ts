@@ -94,6 +94,8 @@ export class MessageQueue {
     this.socket.on("end", () => this.finish());
     this.socket.on("close", () => this.close());
     this.socket.on("error", () => this.close());
+    // It may have gone while the session began: that is not said again.
+    if (this.socket.destroyed) return this.close();
     if (rest.length > 0) this.read(rest);
     this.socket.resume();
   }

@@ -48,6 +48,8 @@ describe("a record", () => {
       tls: false,
       holds: false,
       uncertain: false,
+      statusBefore: Status.idle,
+      uncertainBefore: false,
       read: 100,
       written: 50,
       writtenBefore: 50,
@@ -145,9 +147,20 @@ describe("what the session is in", () => {
   test("N1: its status and what it holds are those of the last ReadyForQuery", () => {
     const conversation = idle();
     conversation.answers(Status.inTransaction, true);
-    expect(seen()).toMatchObject({ status: Status.inTransaction, holds: true });
-    conversation.answers(Status.idle, false);
     expect(seen()).toMatchObject({ status: Status.idle, holds: false });
+    conversation.writes(6);
+    expect(seen()).toMatchObject({
+      status: Status.inTransaction,
+      statusBefore: Status.idle,
+      holds: true,
+    });
+    conversation.answers(Status.idle, false);
+    conversation.writes(6);
+    expect(seen()).toMatchObject({
+      status: Status.idle,
+      statusBefore: Status.inTransaction,
+      holds: false,
+    });
   });
 
   test("N1: a commit is uncertain until its answer", () => {
@@ -155,16 +168,21 @@ describe("what the session is in", () => {
     conversation.mayCommit();
     expect(seen().uncertain).toBe(true);
     conversation.answers(Status.idle, false);
+    expect(seen().uncertain).toBe(true);
     conversation.writes(1);
-    expect(seen().uncertain).toBe(false);
+    expect(seen()).toMatchObject({ uncertain: false, uncertainBefore: true });
+    conversation.writes(1);
+    expect(seen()).toMatchObject({ uncertain: false, uncertainBefore: false });
   });
 
   test("N1: an encrypted connection stays one", () => {
     const conversation = view();
     conversation.begin(1, 1, Status.idle, true);
     conversation.answers(Status.idle, true);
+    conversation.writes(1);
     expect(seen()).toMatchObject({ tls: true, holds: true });
     conversation.answers(Status.idle, false);
+    conversation.writes(1);
     expect(seen()).toMatchObject({ tls: true, holds: false });
   });
 });
@@ -203,13 +221,23 @@ test("N1: who goes on begins where the other stopped", () => {
   idle().answers(Status.inTransaction, true);
   const held = { bytes: 3, needed: 0, head: Buffer.from([0x51, 0xff, 0xfe]) };
   const heir = view();
-  heir.goOn({ read: 500, written: 400, status: Status.failed, owed: 2, unsynced: true, held });
+  heir.goOn({
+    read: 500,
+    written: 400,
+    status: Status.failed,
+    owed: 2,
+    unsynced: true,
+    held,
+    uncertain: true,
+  });
   expect(seen()).toEqual({
     dirty: false,
     status: Status.failed,
     tls: false,
     holds: false,
-    uncertain: false,
+    uncertain: true,
+    statusBefore: Status.failed,
+    uncertainBefore: true,
     read: 500,
     written: 400,
     writtenBefore: 400,

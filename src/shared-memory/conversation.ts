@@ -20,6 +20,8 @@ const Int = {
   heldHead: 20,
   answeredBefore: 21,
   answered: 22,
+  /** Status in the low byte, and whether what runs may be committed: before the last write. */
+  before: 23,
 } as const;
 const Double = { read: 12, writtenBefore: 13, written: 14 } as const;
 
@@ -45,6 +47,9 @@ export interface ConversationState {
   readonly holds: boolean;
   /** What runs may have been committed. */
   readonly uncertain: boolean;
+  /** The same two before the last write: what they were when the client last heard something, if nothing of it went out. */
+  readonly statusBefore: number;
+  readonly uncertainBefore: boolean;
   /** Bytes read from the socket. */
   readonly read: number;
   /** Bytes written to it, all whole messages; and before the last write. */
@@ -65,8 +70,10 @@ export class Conversation {
   private readonly doubles: Float64Array;
   private readonly at: number;
   private readonly atDoubles: number;
-  /** ReadyForQuery messages that the next write contains. */
+  /** ReadyForQuery messages that the next write contains, and what the last of them says. */
   private ready = 0;
+  private readyStatus = 0;
+  private readyHolds = false;
 
   /** `at`: of the record, counted in integers; even. */
   constructor(ints: Int32Array, doubles: Float64Array, at: number) {
@@ -84,7 +91,7 @@ export class Conversation {
 
   /** The session begins: what was said so far is read, and its answer is owed. */
   begin(read: number, written: number, status: number, tls: boolean): void {
-    this.goOn({ read, written, status, owed: 1, unsynced: false, held: NOTHING_HELD });
+    this.goOn({ read, written, status, owed: 1, unsynced: false, held: NOTHING_HELD, uncertain: false });
     this.ints[this.at + Int.flags] = tls ? Flag.tls : 0;
   }
 
@@ -96,9 +103,15 @@ export class Conversation {
     owed,
     unsynced,
     held,
-  }: Pick<ConversationState, "read" | "written" | "status" | "owed" | "unsynced" | "held">): void {
+    uncertain,
+  }: Pick<
+    ConversationState,
+    "read" | "written" | "status" | "owed" | "unsynced" | "held" | "uncertain"
+  >): void {
     this.reset();
     this.ints[this.at + Int.status] = status;
+    this.ints[this.at + Int.uncertain] = uncertain ? 1 : 0;
+    this.ints[this.at + Int.before] = beforeOf(status, uncertain ? 1 : 0);
     this.ints[this.at + Int.asked] = owed;
     this.ints[this.at + Int.unsynced] = unsynced ? 1 : 0;
     this.doubles[this.atDoubles + Double.read] = read;
@@ -148,10 +161,8 @@ export class Conversation {
   /** ReadyForQuery goes out with the next write. */
   answers(status: number, holds: boolean): void {
     this.ready++;
-    this.ints[this.at + Int.status] = status;
-    const tls = this.ints[this.at + Int.flags]! & Flag.tls;
-    this.ints[this.at + Int.flags] = tls | (holds ? Flag.holds : 0);
-    this.ints[this.at + Int.uncertain] = 0;
+    this.readyStatus = status;
+    this.readyHolds = holds;
   }
 
   /** So many bytes are about to be written. */
@@ -161,8 +172,14 @@ export class Conversation {
     doubles[atDoubles + Double.writtenBefore] = doubles[atDoubles + Double.written]!;
     doubles[atDoubles + Double.written]! += bytes;
     ints[at + Int.answeredBefore] = ints[at + Int.answered]!;
-    ints[at + Int.answered]! += this.ready;
-    this.ready = 0;
+    ints[at + Int.before] = beforeOf(ints[at + Int.status]!, ints[at + Int.uncertain]!);
+    if (this.ready > 0) {
+      ints[at + Int.answered]! += this.ready;
+      this.ready = 0;
+      ints[at + Int.status] = this.readyStatus;
+      ints[at + Int.uncertain] = 0;
+      ints[at + Int.flags] = (ints[at + Int.flags]! & Flag.tls) | (this.readyHolds ? Flag.holds : 0);
+    }
     ints[at + Int.dirty] = 0;
   }
 
@@ -178,6 +195,8 @@ export class Conversation {
       tls: (int(Int.flags) & Flag.tls) !== 0,
       holds: (int(Int.flags) & Flag.holds) !== 0,
       uncertain: int(Int.uncertain) !== 0,
+      statusBefore: int(Int.before) & 0xff,
+      uncertainBefore: int(Int.before) >> 8 !== 0,
       read: double(Double.read),
       written: double(Double.written),
       writtenBefore: double(Double.writtenBefore),
@@ -191,4 +210,8 @@ export class Conversation {
       },
     };
   }
+}
+
+function beforeOf(status: number, uncertain: number): number {
+  return status | (uncertain << 8);
 }

@@ -55,8 +55,9 @@ export class DefinitionState {
 
   /** One more of them in this process, or one less. */
   countDefining(change: 1 | -1): void {
-    Atomics.add(this.ints, this.at(Row.ofProcess + this.process), change);
-    Atomics.add(this.ints, this.at(Row.defining), change);
+    // Killed in between, the process leaves the sum too great for a while, never too small.
+    const rows = [Row.defining, Row.ofProcess + this.process];
+    for (const row of change === 1 ? rows : rows.toReversed()) Atomics.add(this.ints, this.at(row), change);
   }
 
   private at(row: number): number {

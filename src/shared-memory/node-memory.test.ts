@@ -72,7 +72,7 @@ describe("another process", () => {
 test("what a dead node left is made anew, also of another size", () => {
   const dead = NodeMemory.create(directory, { sessions: 10 });
   const id = dead.sessions.allot()!;
-  dead.sessions.activate(id, 0);
+  dead.sessions.activate(id, 0, 1_000)!;
   dead.processes.begin(0, "worker", 0);
   dead.definitions.of("shop", 0, 1).beginCommit();
   const memory = NodeMemory.create(directory, { sessions: 20 });

@@ -2,7 +2,7 @@
  * The shared memory of one Pleiad node: a file on a file system in memory, mapped by every process of the node. The supervisor makes it
  * anew at every start, so that what a dead node left is never read.
  */
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DefinitionStates, definitionInts } from "./definition-states.ts";
 import { createZeroed, mapFile } from "./mapping.ts";
@@ -58,10 +58,13 @@ export class NodeMemory {
   /** Throws when what is there is not what a supervisor of this version has made. */
   static open(directory: string): NodeMemory {
     const path = join(directory, FILE);
+    // What lies beyond the end of a file is not an error to those who map it, but the end of the process.
+    const { size: bytes } = statSync(path);
+    const damaged = () => new Error(`${path} is not the shared memory of this version of Pleiad`);
+    if (bytes < HEADER_INTS * INT_BYTES) throw damaged();
     const header = new Int32Array(mapFile(path, HEADER_INTS * INT_BYTES));
-    if (header[0] !== MAGIC || header[1] !== LAYOUT)
-      throw new Error(`${path} is not the shared memory of this version of Pleiad`);
     const size = { sessions: header[2]! };
+    if (header[0] !== MAGIC || header[1] !== LAYOUT || bytes < intsOf(size) * INT_BYTES) throw damaged();
     return new NodeMemory(mapFile(path, intsOf(size) * INT_BYTES), size);
   }
 

@@ -9,7 +9,7 @@ describe("keys", () => {
   test("S9: the right key cancels its own session and no other", () => {
     const table = tableOf(4);
     const [one, two] = [table.allot()!, table.allot()!];
-    const [keyOne, keyTwo] = [table.activate(one, 0), table.activate(two, 2)];
+    const [keyOne, keyTwo] = [table.activate(one, 0, 1_000)!, table.activate(two, 2, 1_000)!];
     expect(keyOne).toHaveLength(4);
     expect(keyTwo).toHaveLength(32);
     expect(table.mayCancel(one, keyOne)).toBe(true);
@@ -21,7 +21,7 @@ describe("keys", () => {
   test("S9: a wrong key, a part of a key or an unknown number does nothing", () => {
     const table = tableOf(4);
     const id = table.allot()!;
-    const key = table.activate(id, 2);
+    const key = table.activate(id, 2, 1_000)!;
     const wrong = Buffer.from(key);
     wrong[31]! ^= 1;
     expect(table.mayCancel(id, wrong)).toBe(false);
@@ -38,7 +38,7 @@ describe("keys", () => {
     const id = table.allot()!;
     expect(table.mayCancel(id, Buffer.alloc(0))).toBe(false);
     expect(table.mayCancel(id, Buffer.alloc(4))).toBe(false);
-    const key = table.activate(id, 0);
+    const key = table.activate(id, 0, 1_000)!;
     table.close(id);
     expect(table.mayCancel(id, key)).toBe(false);
     table.free(id);
@@ -49,7 +49,7 @@ describe("keys", () => {
     const memory = new Int32Array(new SharedArrayBuffer(4 * sessionInts(4)));
     const [here, there] = [new SessionTable(memory), new SessionTable(memory)];
     const id = here.allot()!;
-    const key = here.activate(id, 2);
+    const key = here.activate(id, 2, 1_000)!;
     expect(there.mayCancel(id, key)).toBe(true);
     expect(there.active).toBe(1);
     here.close(id);
@@ -75,11 +75,11 @@ describe("numbers", () => {
   test("S9: the next owner of a record has another number, and the old one opens nothing", () => {
     const table = tableOf(1);
     const old = table.allot()!;
-    const oldKey = table.activate(old, 0);
+    const oldKey = table.activate(old, 0, 1_000)!;
     table.close(old);
     table.free(old);
     const heir = table.allot()!;
-    const key = table.activate(heir, 0);
+    const key = table.activate(heir, 0, 1_000)!;
     expect(heir).not.toBe(old);
     expect(table.isCurrent(old)).toBe(false);
     expect(table.isCurrent(heir)).toBe(true);
@@ -91,14 +91,14 @@ describe("numbers", () => {
   test("a second close does not harm the record's next owner", () => {
     const table = tableOf(1);
     const old = table.allot()!;
-    table.activate(old, 0);
+    table.activate(old, 0, 1_000)!;
     table.close(old);
     table.close(old);
     expect(table.active).toBe(0);
     table.free(old);
     table.close(old);
     const heir = table.allot()!;
-    const key = table.activate(heir, 0);
+    const key = table.activate(heir, 0, 1_000)!;
     table.close(old);
     expect(table.state(heir)).toBe(SessionState.active);
     expect(table.mayCancel(heir, key)).toBe(true);
@@ -136,8 +136,8 @@ describe("records", () => {
     const before = new SessionTable(memory);
     const ids = Array.from({ length: 4 }, () => before.allot()!);
     ids.forEach((id, i) => before.setOwner(id, i < 3 ? 7 : 8));
-    before.activate(ids[0]!, 0);
-    before.activate(ids[1]!, 0);
+    before.activate(ids[0]!, 0, 1_000)!;
+    before.activate(ids[1]!, 0, 1_000)!;
     before.close(ids[1]!);
     before.free(ids[2]!);
     const after = new SessionTable(memory);
@@ -157,8 +157,8 @@ describe("records", () => {
     const table = tableOf(4);
     const [one, two, three] = [table.allot()!, table.allot()!, table.allot()!];
     expect(table.active).toBe(0);
-    table.activate(one, 0);
-    table.activate(two, 2);
+    table.activate(one, 0, 1_000)!;
+    table.activate(two, 2, 1_000)!;
     expect(table.active).toBe(2);
     table.close(three);
     expect(table.active).toBe(2);
@@ -182,7 +182,7 @@ describe("records", () => {
     const table = tableOf(3);
     const ids = [table.allot()!, table.allot()!, table.allot()!];
     ids.forEach((id, i) => table.conversation(id).begin(i + 1, 10 * (i + 1), 0x49, false));
-    const keys = ids.map((id) => table.activate(id, 2));
+    const keys = ids.map((id) => table.activate(id, 2, 1_000)!);
     expect(ids.map((id) => table.conversation(id).state().read)).toEqual([1, 2, 3]);
     expect(ids.map((id) => table.conversation(id).state().written)).toEqual([10, 20, 30]);
     ids.forEach((id, i) => expect(table.mayCancel(id, keys[i]!)).toBe(true));

@@ -101,14 +101,17 @@ export class SessionTable {
     return Atomics.load(this.ints, 0);
   }
 
-  /** The client has logged in. Gives the secret that opens its cancel. */
-  activate(id: number, protocolMinor: 0 | 2): Buffer {
+  /** The client has logged in. Gives the secret that opens its cancel; undefined: there are `activeMax` sessions. */
+  activate(id: number, protocolMinor: 0 | 2, activeMax: number): Buffer | undefined {
+    if (Atomics.add(this.ints, 0, 1) >= activeMax) {
+      Atomics.sub(this.ints, 0, 1);
+      return undefined;
+    }
     const slot = this.slotOf(id);
     const key = randomBytes(protocolMinor === 0 ? 4 : KEY_BYTES_MAX);
     key.copy(this.bytes, this.at(slot, Field.key) * INT_BYTES);
     this.set(slot, Field.keyBytes, key.length);
     this.set(slot, Field.state, SessionState.active);
-    Atomics.add(this.ints, 0, 1);
     return key;
   }
 

@@ -22,7 +22,7 @@ export class Assignment {
   /** Connections of each worker, by its life. */
   private readonly load = new Map<number, number>();
   /** Connections for which no worker is ready. */
-  private waiting: number[] = [];
+  private readonly waiting = new Set<number>();
   private looking: NodeJS.Timeout | undefined;
 
   /** `serving`: workers that get connections at the same time. */
@@ -41,8 +41,9 @@ export class Assignment {
   }
 
   /** Its worker has died before it had the connection. */
-  returned(id: number): void {
-    if (this.handles.has(id)) this.assign(id);
+  returned(id: number, life: number): void {
+    // Its end may have been heard first: then the connection is another's already.
+    if (this.handles.has(id) && this.memory.sessions.owner(id) === life) this.assign(id);
   }
 
   /** Another listener had it, and has died. */
@@ -92,7 +93,7 @@ export class Assignment {
   private assign(id: number): void {
     const worker = this.leastBusy();
     if (worker === undefined) {
-      this.waiting.push(id);
+      this.waiting.add(id);
       this.looking ??= setInterval(() => this.assignWaiting(), LOOK_AGAIN_MS);
       return;
     }
@@ -106,7 +107,9 @@ export class Assignment {
     if (this.leastBusy() === undefined) return;
     clearInterval(this.looking);
     this.looking = undefined;
-    for (const id of this.waiting.splice(0)) if (this.handles.has(id)) this.assign(id);
+    const waiting = [...this.waiting];
+    this.waiting.clear();
+    for (const id of waiting) if (this.handles.has(id)) this.assign(id);
   }
 
   /** Of the workers that serve; the youngest stand by for one that dies. */

@@ -39,7 +39,7 @@ export async function runListener(
     if (message.kind === "listen") listen(server, message.host, message.port, channel);
     else if (message.kind === "closed") for (const id of message.ids) assignment.closed(id);
     else if (message.kind === "held" && handle !== undefined) assignment.hold(message.id, handle);
-    else if (message.kind === "returned") assignment.returned(message.id);
+    else if (message.kind === "returned") assignment.returned(message.id, message.life);
     else if (message.kind === "ended") assignment.workerEnded(message.life);
     else if (message.kind === "stop") process.exit(0);
   });

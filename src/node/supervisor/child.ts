@@ -62,16 +62,24 @@ export class Child {
     this.startedAt = Date.now();
     this.prefix = undefined;
     this.life = options.memory.processes.begin(options.slot, this.kind, this.restarts);
-    const child = spawn(process.execPath, [...options.command, this.kind], {
-      stdio: ["ignore", "ignore", "pipe", "ipc"],
-    });
+    let child: ChildProcess;
+    try {
+      child = spawn(process.execPath, [...options.command, this.kind], {
+        stdio: ["ignore", "ignore", "pipe", "ipc"],
+      });
+    } catch (error) {
+      return void setImmediate(() => this.exited(String(error)));
+    }
     this.process = child;
     if (child.pid !== undefined) options.memory.processes.setPid(options.slot, child.pid);
-    child.stderr!.setEncoding("utf8").on("data", (text: string) => this.log(text));
+    // Where the process could not be made there is neither, and no "exit" either.
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => this.log(text));
     child.on("message", (message: FromProcess, handle: unknown) =>
       this.heard(message, handle as RawHandle | undefined),
     );
-    child.on("error", (error) => this.begun?.reject(error));
+    child.on("error", (error) => {
+      if (child.pid === undefined) this.exited(error.message);
+    });
     child.once("exit", (code, signal) => this.exited(signal ?? `code ${code}`));
     const first = this.restarts === 0;
     this.send({

@@ -221,7 +221,7 @@ export class Supervisor {
     const worker = this.withLife(life);
     const lost = (error: Error | null) => {
       handle.close();
-      if (error !== null) this.only("listener").send({ kind: "returned", id: message.id });
+      if (error !== null) this.only("listener").send({ kind: "returned", id: message.id, life });
     };
     if (worker === undefined) lost(new Error("the worker has gone"));
     else worker.send(message, handle, lost);

@@ -110,7 +110,9 @@ export class Reception {
     { read, written }: TcpPosition,
   ): void {
     const conversation = this.register.table.conversation(id);
-    conversation.goOn({ ...loss, read, written });
+    // Until the client has heard of its loss, whoever comes after this process has to tell it.
+    const status = loss.unaware ? Status.inTransaction : loss.status;
+    conversation.goOn({ ...loss, status, read, written });
     const { user, database, options } = kept.state;
     const client = { socket, user, database, options, processId: id, conversation, rest: NOTHING };
     this.begin({ ...client, keyData: NOTHING }).resume(kept, loss);
@@ -133,11 +135,6 @@ export class Reception {
       client.socket.end();
       return;
     }
-    if (this.register.table.active >= this.clientsMax) {
-      const message = "sorry, too many clients already";
-      refuseClient(client.socket, new PgError({ severity: "FATAL", code: "53300", message }));
-      return;
-    }
     await this.serve(client, id);
   }
 
@@ -149,7 +146,12 @@ export class Reception {
     if (raw === undefined || raw.destroyed) return;
     const conversation = this.register.table.conversation(id);
     conversation.begin(raw.bytesRead - raw.readableLength, raw.bytesWritten, Status.idle, socket !== raw);
-    const keyData = backendKeyData(id, this.register.table.activate(id, protocolMinor));
+    const key = this.register.table.activate(id, protocolMinor, this.clientsMax);
+    if (key === undefined) {
+      const message = "sorry, too many clients already";
+      return refuseClient(socket, new PgError({ severity: "FATAL", code: "53300", message }));
+    }
+    const keyData = backendKeyData(id, key);
     const client = { socket, user, database, options, processId: id, keyData, rest, conversation };
     const session = this.begin(client);
     try {
