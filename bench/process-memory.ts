@@ -1,21 +1,31 @@
-/** Memory of another process, as Linux accounts it; undefined elsewhere. */
+/** Memory of other processes together, as Linux accounts it; undefined elsewhere. What they share is counted in each. */
 import { readFileSync, writeFileSync } from "node:fs";
 
-export function residentBytes(pid: number): number | undefined {
-  return statusField(pid, "VmRSS");
+export function residentBytes(pids: readonly number[]): number | undefined {
+  return sum(pids, "VmRSS");
 }
 
-export function peakResidentBytes(pid: number): number | undefined {
-  return statusField(pid, "VmHWM");
+export function peakResidentBytes(pids: readonly number[]): number | undefined {
+  return sum(pids, "VmHWM");
 }
 
-/** Starts the peak anew. */
-export function resetPeak(pid: number): void {
-  try {
-    writeFileSync(`/proc/${pid}/clear_refs`, "5");
-  } catch {
-    // Not permitted, or not Linux: the peak is then that of the whole life.
+/** Starts the peaks anew. */
+export function resetPeak(pids: readonly number[]): void {
+  for (const pid of pids)
+    try {
+      writeFileSync(`/proc/${pid}/clear_refs`, "5");
+    } catch {
+      // Not permitted, or not Linux: the peak is then that of the whole life.
+    }
+}
+
+function sum(pids: readonly number[], field: string): number | undefined {
+  let bytes: number | undefined;
+  for (const pid of pids) {
+    const of = statusField(pid, field);
+    if (of !== undefined) bytes = (bytes ?? 0) + of;
   }
+  return bytes;
 }
 
 function statusField(pid: number, field: string): number | undefined {

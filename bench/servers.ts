@@ -26,7 +26,8 @@ export interface BenchOptions {
 export interface BenchServers {
   readonly plain: Endpoint;
   readonly pleiad: Endpoint;
-  readonly coordinatorPid: number;
+  /** All processes of the coordinator. */
+  readonly coordinatorPids: readonly number[];
   readonly cluster: TestCluster;
   stop(): Promise<void>;
 }
@@ -43,11 +44,10 @@ export async function startBenchServers(options: BenchOptions): Promise<BenchSer
       build: !options.sources,
       set: { "log.level": "warn", "server.fsync": String(options.fsync), ...options.set },
     });
-    const { pid } = cluster.state().coordinator;
     return {
       plain: plain.client(),
       pleiad: cluster.client(),
-      coordinatorPid: pid,
+      coordinatorPids: cluster.coordinatorPids(),
       cluster,
       stop: async () => {
         await cluster.destroy();

@@ -11,7 +11,7 @@ import { WIDE_ROWS, WIDE_ROWS_CLAUSE, wideRows } from "./wide-rows.ts";
 const QUERIES = ["SELECT * FROM wide_rows", "SELECT * FROM wide_rows ORDER BY id"];
 
 export async function streamOut(servers: BenchServers, options: BenchOptions): Promise<Comparison[]> {
-  const { plain, pleiad, coordinatorPid } = servers;
+  const { plain, pleiad, coordinatorPids } = servers;
   await runSql(plain, WIDE_ROWS);
   await runSql(pleiad, `${WIDE_ROWS} ${WIDE_ROWS_CLAUSE}`);
   for (const at of [plain, pleiad]) {
@@ -20,15 +20,15 @@ export async function streamOut(servers: BenchServers, options: BenchOptions): P
   }
   const comparisons: Comparison[] = [];
   for (const sql of QUERIES) {
-    const before = residentBytes(coordinatorPid);
-    resetPeak(coordinatorPid);
+    const before = residentBytes(coordinatorPids);
+    resetPeak(coordinatorPids);
     comparisons.push(
       await compare(sql, "MB/s", true, options.runs, {
         plain: () => megabytesPerSecond(plain, sql, options.rows),
         pleiad: () => megabytesPerSecond(pleiad, sql, options.rows),
       }),
     );
-    const peak = peakResidentBytes(coordinatorPid);
+    const peak = peakResidentBytes(coordinatorPids);
     if (before === undefined || peak === undefined) continue;
     console.log(`  coordinator: ${megabytes(before)} MB before, ${megabytes(peak)} MB at most`);
   }

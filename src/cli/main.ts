@@ -10,7 +10,6 @@ import { registerKeep } from "./keep.ts";
 import { loadDemo } from "./load-demo.ts";
 import { registerLogs } from "./logs.ts";
 import { describeFailure, exitCodeOf, printFailure } from "./output.ts";
-import { registerProcess } from "./process.ts";
 import { registerPsql } from "./psql.ts";
 import { registerServe } from "./serve.ts";
 import { registerStatus } from "./status.ts";
@@ -46,7 +45,6 @@ for (const register of [
   registerConfig,
   registerKeep,
   registerServe,
-  registerProcess,
 ]) {
   register(program);
 }

@@ -9,7 +9,7 @@ import { ownIdentity } from "../operations/process-identity.ts";
 import type { Progress } from "../operations/progress.ts";
 import type { Supervisor } from "../node/supervisor/supervisor.ts";
 import { startCluster, type Cluster } from "../operations/start-cluster.ts";
-import { commandArguments } from "./start-messages.ts";
+import { processArguments } from "./start-messages.ts";
 
 export interface RunningCluster {
   readonly state: RunState;
@@ -54,7 +54,7 @@ async function startCoordinator(
     config: loaded.config,
     log,
     memory: paths.nodeMemory,
-    command: commandArguments(),
+    command: processArguments(),
   });
   try {
     return { supervisor, port: await listenOnFreePort(supervisor, loaded) };

@@ -1,4 +1,5 @@
 /** What `serve` tells `keep`, and that one the `up` that started it, over Node's channel between parent and child. */
+import { fileURLToPath } from "node:url";
 import type { RunState } from "../operations/cluster-record.ts";
 import type { ReportedFailure } from "./output.ts";
 
@@ -16,8 +17,19 @@ export function tellParent(message: StartMessage): Promise<void> {
   });
 }
 
-/** The command line of this Pleiad, for another process with the same Node and the same loader. A debugger's port cannot be had twice. */
+/** Node's own arguments for another process: the same loader. A debugger's port cannot be had twice. */
+function loaderArguments(): string[] {
+  return process.execArgv.filter((argument) => !argument.startsWith("--inspect"));
+}
+
+/** The command line of this Pleiad. */
 export function commandArguments(): string[] {
-  const loader = process.execArgv.filter((argument) => !argument.startsWith("--inspect"));
-  return [...loader, process.argv[1] ?? ""];
+  return [...loaderArguments(), process.argv[1] ?? ""];
+}
+
+/** That of a process of the coordinator, to which its kind is added. */
+export function processArguments(): string[] {
+  // The sources and the build differ in their files' extension only.
+  const extension = import.meta.url.slice(import.meta.url.lastIndexOf("."));
+  return [...loaderArguments(), fileURLToPath(new URL(`../node/process-main${extension}`, import.meta.url))];
 }

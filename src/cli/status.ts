@@ -35,8 +35,12 @@ function show(status: ClusterStatus): void {
     const { pid, restarts } = status.keeper;
     print(`keeper: process ${pid}, has started the coordinator again ${restarts} times`);
   }
-  if (status.servers.length === 0) return;
-  const rows = status.servers.map((server) => [
+  if (status.servers.length > 0) print(serverTable(status));
+  if (status.processes.length > 0) print(`\n${processTable(status)}`);
+}
+
+function serverTable({ servers }: ClusterStatus): string {
+  const rows = servers.map((server) => [
     server.name,
     server.kind,
     server.state,
@@ -44,7 +48,12 @@ function show(status: ClusterStatus): void {
     String(server.restarts),
     `${server.socketDirectory}/.s.PGSQL.${server.port}`,
   ]);
-  print(table([["server", "kind", "state", "pid", "restarts", "socket"], ...rows]));
+  return table([["server", "kind", "state", "pid", "restarts", "socket"], ...rows]);
+}
+
+function processTable({ processes }: ClusterStatus): string {
+  const rows = processes.map(({ kind, state, pid, restarts }) => [kind, state, `${pid}`, `${restarts}`]);
+  return table([["process", "state", "pid", "restarts"], ...rows]);
 }
 
 async function status(options: StatusOptions): Promise<void> {

@@ -47,6 +47,11 @@ export class PgError extends Error {
 /** An error after which the client's connection cannot go on: nothing that comes could be understood, or nobody is there. */
 export class ConnectionError extends PgError {}
 
+/** What PostgreSQL says to all but the end of a transaction block in which something has failed. */
+export function transactionAborted(): PgError {
+  return pgError("25P02", "current transaction is aborted, commands ignored until end of transaction block");
+}
+
 /** What PostgreSQL says to a statement that the client has cancelled. */
 export function statementCancelled(): PgError {
   return pgError("57014", "canceling statement due to user request");

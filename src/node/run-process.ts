@@ -2,7 +2,10 @@
 import { openLog } from "../observe/log.ts";
 import { Channel } from "./channel.ts";
 import type { ProcessStart } from "./messages.ts";
+import { NodeMemory } from "../shared-memory/node-memory.ts";
 import type { ProcessKind } from "../shared-memory/process-table.ts";
+
+const BEAT_MS = 500;
 
 /** Only the kind that is wanted is loaded: the parser above all is for workers. */
 async function become(kind: ProcessKind, start: ProcessStart, channel: Channel): Promise<void> {
@@ -16,14 +19,17 @@ async function become(kind: ProcessKind, start: ProcessStart, channel: Channel):
       process.exit(softwareError);
     });
   }
+  const memory = NodeMemory.open(start.memory);
+  setInterval(() => memory.processes.beat(start.slot), BEAT_MS);
   switch (kind) {
     case "listener":
-      return (await import("./listener/listener.ts")).runListener(start, channel, log);
+      return (await import("./listener/listener.ts")).runListener(start, memory, channel, log);
     case "worker":
-      return (await import("./worker/worker.ts")).runWorker(start, channel, log);
+      return (await import("./worker/worker.ts")).runWorker(start, memory, channel, log);
     case "transactions":
       return (await import("./transactions/transaction-process.ts")).runTransactionProcess(
         start,
+        memory,
         channel,
         log,
       );

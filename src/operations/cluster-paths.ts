@@ -1,7 +1,7 @@
 /** Where each thing of a cluster lies, computed from its data directory alone, so that any process finds the same places. */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { memoryRoot } from "./memory-directory.ts";
+import { memoryRoot, memoryWritable } from "./memory-directory.ts";
 
 export interface ClusterPaths {
   readonly data: string;
@@ -22,7 +22,7 @@ export interface ClusterPaths {
   readonly keeper: string;
   /** PGDATA of compute nodes, in memory. */
   readonly memory: string;
-  /** What the coordinator's processes share, in memory. */
+  /** What the coordinator's processes share; in memory, if there is a file system for that. */
   readonly nodeMemory: string;
   /** The servers' sockets. Short: a socket's path is limited to about 107 bytes. */
   readonly sockets: string;
@@ -43,7 +43,9 @@ export function clusterPaths(data: string, runUid: number): ClusterPaths {
     state: join(data, "run", "state.json"),
     keeper: join(data, "run", "keeper.json"),
     memory: join(memoryRoot, `pleiad-${runUid}-${hash.slice(0, 16)}`),
-    nodeMemory: join(memoryRoot, `pleiad-node-${hash.slice(0, 16)}`),
+    nodeMemory: memoryWritable()
+      ? join(memoryRoot, `pleiad-node-${hash.slice(0, 16)}`)
+      : join(data, "run", "memory"),
     sockets: join("/tmp", `pleiad-${runUid}-${hash.slice(0, 8)}`),
   };
 }

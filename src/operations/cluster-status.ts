@@ -3,7 +3,7 @@ import { accessSync, constants, existsSync, realpathSync } from "node:fs";
 import net from "node:net";
 import type { PleiadConfig } from "../config/schema.ts";
 import { clusterPaths, type ClusterPaths } from "./cluster-paths.ts";
-import { readRecord, readRunState, type RunState } from "./cluster-record.ts";
+import { readRecord, readRunState, type RunningProcess, type RunState } from "./cluster-record.ts";
 import { lockHolder } from "./data-directory-lock.ts";
 import { runningKeeper } from "./keeper-record.ts";
 import { planInstances } from "./instance.ts";
@@ -32,6 +32,8 @@ export interface ClusterStatus {
   /** The process that starts the coordinator again when it dies; none after `up --foreground`. */
   readonly keeper: { readonly pid: number; readonly restarts: number } | undefined;
   readonly startedAt: string | undefined;
+  /** Of the coordinator, as it recorded them last; one that is being started again is not among them. */
+  readonly processes: readonly RunningProcess[];
   readonly servers: readonly ServerStatus[];
 }
 
@@ -112,6 +114,7 @@ export async function clusterStatus(config: PleiadConfig): Promise<ClusterStatus
     },
     keeper: keeper && { pid: keeper.pid, restarts: keeper.restarts },
     startedAt: state?.startedAt,
+    processes: state?.processes ?? [],
     servers,
   };
 }

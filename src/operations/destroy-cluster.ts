@@ -16,7 +16,8 @@ export function destroyCluster(config: PleiadConfig): string[] {
   }
   const lock = takeLock(paths.lock);
   // The record goes last: a removal that is broken off can be repeated.
-  for (const path of [paths.memory, paths.sockets]) rmSync(path, { recursive: true, force: true });
+  for (const path of [paths.memory, paths.nodeMemory, paths.sockets])
+    rmSync(path, { recursive: true, force: true });
   const entries = readdirSync(paths.data).filter((entry) => ownEntries.some((own) => entry === own));
   for (const entry of entries.filter((own) => own !== "cluster.json" && own !== "pleiad.lock")) {
     rmSync(join(paths.data, entry), { recursive: true, force: true });

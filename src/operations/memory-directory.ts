@@ -5,10 +5,20 @@ export const memoryRoot = "/dev/shm";
 
 const bytesMin = 512 * 1024 * 1024;
 
-/** Judged by size and not by what is free, so that the next start finds the compute nodes where this one put them. */
-export function memoryUsable(): boolean {
+/** Whether a file can be made there at all; what processes share needs little. */
+export function memoryWritable(): boolean {
   try {
     accessSync(memoryRoot, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Judged by size and not by what is free, so that the next start finds the compute nodes where this one put them. */
+export function memoryUsable(): boolean {
+  if (!memoryWritable()) return false;
+  try {
     const { bsize, blocks } = statfsSync(memoryRoot);
     return bsize * blocks >= bytesMin;
   } catch {

@@ -63,7 +63,8 @@ export class CatalogView {
 
   /** The same without the session's temporary objects, as it is now. */
   async permanentSnapshot(): Promise<Snapshot> {
-    if (!this.transaction.changedCatalog) return this.catalog.snapshot();
+    // A transaction that has failed shows nothing any more, and nothing is planned in it but its end.
+    if (!this.transaction.changedCatalog || this.transaction.failed) return this.catalog.snapshot();
     await this.catalog.settled();
     const { version } = this.catalog;
     if (this.own?.version !== version) {

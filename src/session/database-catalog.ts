@@ -9,26 +9,42 @@ import type { Pools } from "../backend/pool.ts";
 import type { DefinitionState, DefinitionStates } from "../shared-memory/definition-states.ts";
 import type { PlannedStatement } from "./planned-statement.ts";
 import { catalogQuery } from "./catalog-query.ts";
+import type { SharedDefinitions } from "./shared-definitions.ts";
 
 /** Plans kept per database; the least recently used goes first. */
 const PLANS_MAX = 5_000;
 /** Commits of definitions are rare and short: whoever waits for another process's looks again after so long. */
 const LOOK_AGAIN_MS = 2;
 
+/** Plans of one text. */
+interface KeptPlans {
+  readonly plans: readonly PlannedStatement[];
+  /** Other processes find them too. Only what is asked for twice is worth that. */
+  shared: boolean;
+}
+
 export class DatabaseCatalog {
   private readonly pools: Pools;
   private readonly internalRole: string;
   readonly database: string;
   private readonly state: DefinitionState;
+  private readonly shared: SharedDefinitions;
   private current: Promise<Snapshot> | undefined;
   private loaded: Snapshot | undefined;
-  private plans = new Map<string, readonly PlannedStatement[]>();
+  private plans = new Map<string, KeptPlans>();
   /** Version of the definitions that `loaded`, `current` and `plans` belong to. */
   private known: number;
   /** Who has an open transaction in which definitions are changed. */
   readonly defining: Definers;
 
-  constructor(pools: Pools, internalRole: string, database: string, state: DefinitionState) {
+  constructor(
+    pools: Pools,
+    internalRole: string,
+    database: string,
+    state: DefinitionState,
+    shared: SharedDefinitions,
+  ) {
+    this.shared = shared;
     this.pools = pools;
     this.internalRole = internalRole;
     this.database = database;
@@ -56,10 +72,14 @@ export class DatabaseCatalog {
     const connection = await this.pools.take("catalog", this.internalRole, this.database);
     const asked = this.version;
     try {
-      const snapshot = await loadSnapshot(catalogQuery(connection), this.database);
+      const others = this.shared.snapshot(this.database, asked);
+      const snapshot = others ?? (await loadSnapshot(catalogQuery(connection), this.database));
       this.dropStale();
       // A DDL that committed while this was read: what was read may be older than it.
-      if (asked === this.known) this.loaded = snapshot;
+      if (asked === this.known) {
+        this.loaded = snapshot;
+        if (others === undefined) this.shared.keepSnapshot(this.database, asked, snapshot);
+      }
       return snapshot;
     } finally {
       if (asked === this.known) this.current = undefined;
@@ -92,6 +112,7 @@ export class DatabaseCatalog {
     try {
       await work();
     } finally {
+      this.shared.forgetPlans(this.database);
       this.invalidate();
       this.state.endCommit();
     }
@@ -111,17 +132,34 @@ export class DatabaseCatalog {
   /** Plans for a query string under given circumstances (search path, parameter types, …). */
   plansFor(key: string): readonly PlannedStatement[] | undefined {
     this.dropStale();
-    return this.plans.get(key);
+    const kept = this.plans.get(key);
+    if (kept === undefined) return this.plansOfOthers(key);
+    if (!kept.shared) {
+      kept.shared = true;
+      this.shared.keepPlans(this.database, this.known, key, kept.plans);
+    }
+    return kept.plans;
+  }
+
+  private plansOfOthers(key: string): readonly PlannedStatement[] | undefined {
+    const snapshot = this.present;
+    if (snapshot === undefined) return undefined;
+    const plans = this.shared.plans(this.database, this.known, key, snapshot);
+    if (plans !== undefined) this.remember(key, { plans, shared: true });
+    return plans;
   }
 
   keepPlans(snapshot: Snapshot, key: string, plans: readonly PlannedStatement[]): void {
-    if (snapshot !== this.present) return;
+    if (snapshot === this.present) this.remember(key, { plans, shared: false });
+  }
+
+  private remember(key: string, kept: KeptPlans): void {
     if (this.plans.size >= PLANS_MAX)
       for (const oldest of this.plans.keys()) {
         this.plans.delete(oldest);
         if (this.plans.size < PLANS_MAX * 0.9) break;
       }
-    this.plans.set(key, plans);
+    this.plans.set(key, kept);
   }
 }
 
@@ -155,6 +193,7 @@ export class DatabaseCatalogs {
   private readonly internalRole: string;
   private readonly states: DefinitionStates;
   private readonly process: { readonly slot: number; readonly life: number };
+  private readonly shared: SharedDefinitions;
   private readonly catalogs = new Map<string, DatabaseCatalog>();
 
   /** `process`: this one's record in the table of processes, and its life. */
@@ -163,7 +202,9 @@ export class DatabaseCatalogs {
     internalRole: string,
     states: DefinitionStates,
     process: { readonly slot: number; readonly life: number },
+    shared: SharedDefinitions,
   ) {
+    this.shared = shared;
     this.pools = pools;
     this.internalRole = internalRole;
     this.states = states;
@@ -174,7 +215,7 @@ export class DatabaseCatalogs {
     let catalog = this.catalogs.get(database);
     if (catalog === undefined) {
       const state = this.states.of(database, this.process.slot, this.process.life);
-      catalog = new DatabaseCatalog(this.pools, this.internalRole, database, state);
+      catalog = new DatabaseCatalog(this.pools, this.internalRole, database, state, this.shared);
       this.catalogs.set(database, catalog);
     }
     return catalog;

@@ -71,7 +71,10 @@ export class ExtendedQuery {
   handle(message: ClientMessage): Promise<void> | void {
     const { type } = message;
     if (type === Frontend.sync) return this.sync(message.end === message.start);
-    if (this.skipping) return;
+    if (this.skipping) {
+      if (type === Frontend.query) this.session.client.conversation.requestIgnored();
+      return;
+    }
     // Most messages need to wait for nothing: then nothing is awaited.
     try {
       return this.dispatch(message)?.catch((error: unknown) => this.failed(error));
@@ -183,10 +186,7 @@ export class ExtendedQuery {
   private refuseInFailedTransaction(planned: PlannedStatement | undefined): void {
     if (!this.session.transaction.failed || planned === undefined || planned.tag === "TransactionStmt")
       return;
-    const loss = this.session.lostTransaction;
-    this.session.lostTransaction = undefined;
-    if (loss !== undefined) throw loss;
-    throw pgError("25P02", "current transaction is aborted, commands ignored until end of transaction block");
+    throw this.session.failedBlockError();
   }
 
   private find(name: string): PreparedStatement {

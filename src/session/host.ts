@@ -3,6 +3,7 @@ import type { Server } from "../config/topology.ts";
 import type { Multiplexer } from "../backend/multiplexer.ts";
 import type { Pools } from "../backend/pool.ts";
 import type { CommitLog } from "../transaction/two-phase-commit.ts";
+import type { NodeMemory } from "../shared-memory/node-memory.ts";
 import type { SharedDatabase } from "../shared-memory/shared-database.ts";
 import type { DatabaseCatalogs } from "./database-catalog.ts";
 
@@ -14,6 +15,8 @@ export interface SessionHost {
   readonly catalogs: DatabaseCatalogs;
   readonly commitLog: CommitLog;
   readonly computeNodes: readonly string[];
+  /** The node that this process belongs to. */
+  readonly memory: NodeMemory;
   /** What outlives the process that serves a session. */
   readonly kept: SharedDatabase;
   /** By server: what passes the gate (catalog/install-gate.ts). */

@@ -85,12 +85,18 @@ export interface RestoredSession {
   readonly statements: readonly KeptStatement[];
 }
 
+/** The same without its prepared statements. */
+export function readKeptState(database: SharedDatabase, id: number): KeptState | undefined {
+  const state = database.get(stateKey(id));
+  return state && (deserialize(state) as KeptState);
+}
+
 /** Undefined: nothing is known of the session. */
 export function readKept(database: SharedDatabase, id: number): RestoredSession | undefined {
-  const state = database.get(stateKey(id));
+  const state = readKeptState(database, id);
   if (state === undefined) return undefined;
   return {
-    state: deserialize(state) as KeptState,
+    state,
     statements: database
       .valuesWithPrefix(statementPrefix(id))
       .map((value) => revive(deserialize(value) as KeptStatement)),

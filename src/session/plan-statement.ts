@@ -82,6 +82,9 @@ export async function planQueryString(
     throw pgError("42601", "cannot insert multiple commands into a prepared statement");
   if (statements.length !== 1)
     return statements.map((statement) => unplanned(session, session.view.snapshot(), statement));
+  // Not later: nothing can be asked within a transaction that has failed.
+  if (session.transaction.failed && !("TransactionStmt" in statements[0]!.tree))
+    throw session.failedBlockError();
   const planned = await planStatement(session, statements[0]!, parameterTypes, extended);
   // A statement that shows something of this session is another one by now.
   const asWritten = planned.statement === statements[0];

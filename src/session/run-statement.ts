@@ -1,5 +1,5 @@
 /** Sends a planned statement to whoever runs its kind. */
-import { pgError, statementCancelled } from "../errors/pg-error.ts";
+import { statementCancelled } from "../errors/pg-error.ts";
 import { runRead } from "../execute/run-read.ts";
 import { runOnCatalog } from "../execute/run-on-catalog.ts";
 import type { Outcome, Run } from "../execute/run.ts";
@@ -50,9 +50,9 @@ const HANDLERS: ReadonlyMap<string, StatementHandler> = new Map<string, Statemen
 ]);
 
 export function runStatement(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {
-  if (session.lostTransaction !== undefined) return reportLoss(session, planned, run);
-  if (session.transaction.failed && planned.tag !== "TransactionStmt")
-    throw pgError("25P02", "current transaction is aborted, commands ignored until end of transaction block");
+  if (session.lostTransaction !== undefined && planned.tag === "TransactionStmt")
+    return reportLoss(session, planned, run);
+  if (session.transaction.failed && planned.tag !== "TransactionStmt") throw session.failedBlockError();
   if (session.context.cancelled) throw statementCancelled();
   // A portal that was not read to its end goes on where it stopped, whatever it is.
   if (run.portal?.resume !== undefined) {
@@ -68,9 +68,8 @@ export function runStatement(session: Session, planned: PlannedStatement, run: R
 
 /** Also COMMIT hears of it: the tag of a ROLLBACK is easily missed. */
 async function reportLoss(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {
-  const loss = session.lostTransaction!;
-  session.lostTransaction = undefined;
-  const kind = planned.tag === "TransactionStmt" ? transactionKind(planned) : undefined;
+  const loss = session.failedBlockError();
+  const kind = transactionKind(planned);
   if (kind === "TRANS_STMT_ROLLBACK") return runStatement(session, planned, run);
   if (kind === "TRANS_STMT_COMMIT") await session.rollback();
   throw loss;

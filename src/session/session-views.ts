@@ -1,6 +1,6 @@
 /**
- * pg_prepared_statements and pg_cursors are the session's, not those of a connection to the catalog node: in a statement that
- * names them, the rows stand in the place of the name.
+ * pg_prepared_statements and pg_cursors are the session's, not those of a connection to the catalog node, and pleiad.processes and
+ * pleiad.activity are the coordinator's: in a statement that names them, the rows stand in the place of the name.
  */
 import { parseStatements } from "../sql/parse.ts";
 import { quoteLiteral } from "../sql/quote.ts";
@@ -8,9 +8,12 @@ import { applySplices } from "../sql/splice.ts";
 import type { ParsedStatement, Splice } from "../sql/statement.ts";
 import { nextToken, tokenName } from "../sql/tokens.ts";
 import { walk } from "../sql/walk.ts";
+import { activityRows, processRows } from "./node-views.ts";
 import type { Session } from "./session.ts";
 
 interface SessionView {
+  /** Has to be written before the name, unless it is pg_catalog. */
+  readonly schema: "pg_catalog" | "pleiad";
   readonly columns: string;
   readonly rows: (session: Session) => Promise<string[]> | string[];
 }
@@ -19,7 +22,18 @@ const oids = (list: readonly number[]): string => `'{${list.join(",")}}'::oid[]:
 const time = (date: Date): string => `${quoteLiteral(date.toISOString())}::timestamptz`;
 
 const VIEWS: Readonly<Record<string, SessionView>> = {
+  processes: {
+    schema: "pleiad",
+    columns: "kind, pid, state, restarts, sessions",
+    rows: ({ host }) => processRows(host.memory),
+  },
+  activity: {
+    schema: "pleiad",
+    columns: "pid, usename, datname, application_name, process, state",
+    rows: ({ host }) => activityRows(host.memory, host.kept),
+  },
   pg_prepared_statements: {
+    schema: "pg_catalog",
     columns:
       "name, statement, prepare_time, parameter_types, result_types, from_sql, generic_plans, custom_plans",
     rows: ({ prepared }) =>
@@ -33,6 +47,7 @@ const VIEWS: Readonly<Record<string, SessionView>> = {
         }),
   },
   pg_cursors: {
+    schema: "pg_catalog",
     columns: "name, statement, is_holdable, is_binary, is_scrollable, creation_time",
     rows: ({ cursors }) =>
       Promise.all(
@@ -48,7 +63,7 @@ const VIEWS: Readonly<Record<string, SessionView>> = {
   },
 };
 
-const NAMES = /pg_cursors|pg_prepared_statements/i;
+const NAMES = /pg_cursors|pg_prepared_statements|pleiad/i;
 /** Types of the columns for a view without rows. */
 const EMPTY: Readonly<Record<string, string>> = {
   pg_prepared_statements:
@@ -71,8 +86,8 @@ export async function withSessionViews(
       location?: number;
       alias?: object;
     };
-    if (relname === undefined || !(relname in VIEWS)) return;
-    if (schemaname !== undefined && schemaname !== "pg_catalog") return;
+    if (relname === undefined || !Object.hasOwn(VIEWS, relname)) return;
+    if ((schemaname ?? "pg_catalog") !== VIEWS[relname]!.schema) return;
     found.push({ name: relname, start: location ?? 0, alias: alias !== undefined });
   });
   if (found.length === 0) return statement;

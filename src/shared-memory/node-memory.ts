@@ -2,7 +2,7 @@
  * The shared memory of one Pleiad node: a file on a file system in memory, mapped by every process of the node. The supervisor makes it
  * anew at every start, so that what a dead node left is never read.
  */
-import { mkdirSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DefinitionStates, definitionInts } from "./definition-states.ts";
 import { createZeroed, mapFile } from "./mapping.ts";
@@ -44,7 +44,9 @@ export class NodeMemory {
 
   /** Only the supervisor does this. Throws the operating system's error, ENOSPC among them. */
   static create(directory: string, size: NodeMemorySize): NodeMemory {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    rmSync(directory, { recursive: true, force: true });
+    // Not one that somebody else has put there.
+    mkdirSync(directory, { mode: 0o700 });
     const path = join(directory, FILE);
     const bytes = intsOf(size) * INT_BYTES;
     createZeroed(path, bytes);

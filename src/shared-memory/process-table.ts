@@ -16,7 +16,7 @@ export type ProcessKind = keyof typeof ProcessKind;
 export const ProcessState = { free: 0, starting: 1, ready: 2 } as const;
 export type ProcessState = keyof typeof ProcessState;
 
-const Field = { state: 0, kind: 1, pid: 2, life: 3, restarts: 4, sessions: 5 } as const;
+const Field = { state: 0, kind: 1, pid: 2, life: 3, restarts: 4, sessions: 5, beats: 6 } as const;
 type Field = (typeof Field)[keyof typeof Field];
 
 export interface ProcessEntry {
@@ -58,6 +58,15 @@ export class ProcessTable {
 
   setReady(slot: number): void {
     this.set(slot, Field.state, ProcessState.ready);
+  }
+
+  /** This process still turns. */
+  beat(slot: number): void {
+    Atomics.add(this.ints, this.at(slot, Field.beats), 1);
+  }
+
+  beats(slot: number): number {
+    return this.get(slot, Field.beats);
   }
 
   end(slot: number): void {

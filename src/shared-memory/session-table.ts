@@ -112,8 +112,9 @@ export class SessionTable {
     return key;
   }
 
-  /** The session is over: its key opens nothing any more. A second call does nothing. */
+  /** The session is over: its key opens nothing any more. A second call does nothing, not even to the record's next owner. */
   close(id: number): void {
+    if (!this.isCurrent(id)) return;
     const slot = this.slotOf(id);
     const before = Atomics.exchange(this.ints, this.at(slot, Field.state), SessionState.closed);
     this.set(slot, Field.keyBytes, 0);

@@ -147,7 +147,8 @@ export class SessionTransaction {
    * there is one (another would wait for locks that this transaction holds, and would not see its definitions).
    */
   leaseToAsk(): Lease | Promise<Lease> {
-    return this.asksItsOwn ? this.lease("catalog", false) : this.leaseApart("catalog");
+    // A transaction that has failed answers nothing any more.
+    return this.asksItsOwn && !this.failed ? this.lease("catalog", false) : this.leaseApart("catalog");
   }
 
   /** From now on the session works on `node` over one connection of its own, which keeps what statements leave there. */

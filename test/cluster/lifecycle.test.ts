@@ -106,6 +106,7 @@ describe("a cluster of two data nodes and a compute node", () => {
     const status = await pleiad("status", "--json", "--data", cluster.data);
     const servers = (JSON.parse(status.stdout) as { servers: { state: string }[] }).servers;
     expect(servers.map((server) => server.state)).toEqual(["down", "down", "down", "down"]);
+    expect(JSON.parse(status.stdout)).toMatchObject({ processes: [] });
     await cluster.start();
     await expectMark(cluster);
   });
@@ -170,7 +171,16 @@ test("in the background: up returns when clients may connect, status and down fi
     const { url } = JSON.parse(up.stdout) as { url: string };
     const status = await pleiad("status", "--json", "--data", data);
     expect(status.code).toBe(0);
-    expect(JSON.parse(status.stdout)).toMatchObject({ url, state: "up", coordinator: { accepting: true } });
+    const said = JSON.parse(status.stdout) as { processes: { kind: string; pid: number }[] };
+    expect(said).toMatchObject({ url, state: "up", coordinator: { accepting: true } });
+    const kinds = said.processes.map(({ kind }) => kind);
+    expect(new Set(kinds)).toEqual(new Set(["listener", "transactions", "worker"]));
+    // At least one that serves, and the one that stands by.
+    expect(kinds.filter((kind) => kind === "worker").length).toBeGreaterThanOrEqual(2);
+    // The second table has a line of its own for each of them.
+    const shown = (await pleiad("status", "--data", data)).stdout;
+    for (const { kind, pid } of said.processes)
+      expect(shown).toMatch(new RegExp(`^${kind}\\s+ready\\s+${pid}\\s+0$`, "m"));
     expect(JSON.parse((await pleiad("psql", "--json", "--data", data)).stdout)).toEqual({ url });
     expect(url).toMatch(/^postgresql:\/\/postgres@127\.0\.0\.1:\d+\/postgres$/);
     expect((await pleiad("logs", "dn1", "--data", data)).stdout).toContain("ready to accept connections");

@@ -38,6 +38,8 @@ export interface TestCluster extends Reachable {
   readonly data: string;
   /** Process ids and sockets as they are now. */
   state(): RunState;
+  /** Process ids of the coordinator: of its supervisor, which stands for it, and of that one's children. */
+  coordinatorPids(): number[];
   /** A server as operations and backend/ know it, to look at it from outside. */
   server(name: string): Server;
   /** Sends a signal, SIGKILL unless told otherwise, to `coordinator` or to the postmaster of a server. */
@@ -208,6 +210,10 @@ export async function startTestCluster(options: TestClusterOptions = {}): Promis
       });
       await new Promise((resolve) => child.once("exit", resolve));
       rmSync(directory, { recursive: true, force: true });
+    },
+    coordinatorPids: () => {
+      const { coordinator, processes } = state();
+      return [coordinator.pid, ...processes.map(({ pid }) => pid)];
     },
     log: () => readFileSync(join(data, "logs", "coordinator.log"), "utf8"),
   };

@@ -39,15 +39,15 @@ const RESULTS = {
 
 for (const [what, sql] of Object.entries(RESULTS)) {
   test(`${what}: a stopped reader does not fill the memory (S12)`, async () => {
-    const pid = servers.cluster?.state().coordinator.pid ?? process.pid;
+    const pids = servers.cluster?.coordinatorPids() ?? [process.pid];
     const reader = await Client.connect(servers.subject);
     reader.wire.send(query(sql));
     await reader.wire.until("D", "d");
     reader.wire.socket.pause();
-    const before = residentBytes(pid) ?? 0;
+    const before = residentBytes(pids) ?? 0;
     let peak = before;
     for (const end = Date.now() + STOPPED_MS; Date.now() < end; await sleep(100)) {
-      peak = Math.max(peak, residentBytes(pid) ?? 0);
+      peak = Math.max(peak, residentBytes(pids) ?? 0);
     }
     const other = await Client.connect(servers.subject);
     const start = Date.now();
@@ -65,10 +65,10 @@ test("a writer that is faster than the servers is held back (S12)", async () => 
     servers.subject,
     `CREATE TABLE filled (id int, body text)${servers.clause("DISTRIBUTE BY HASH (id)")}`,
   );
-  const pid = servers.cluster?.state().coordinator.pid ?? process.pid;
-  const before = residentBytes(pid) ?? 0;
+  const pids = servers.cluster?.coordinatorPids() ?? [process.pid];
+  const before = residentBytes(pids) ?? 0;
   let peak = before;
-  const watch = setInterval(() => (peak = Math.max(peak, residentBytes(pid) ?? 0)), 50);
+  const watch = setInterval(() => (peak = Math.max(peak, residentBytes(pids) ?? 0)), 50);
   await copyLines(servers.subject, "filled", filledLines());
   clearInterval(watch);
   // Measured on this process when the subject is a plain PostgreSQL: then it says nothing.

@@ -66,7 +66,7 @@ test("X2: a password is in no log, no table, no list of statements or processes,
     "SELECT query FROM pg_stat_activity UNION ALL SELECT statement FROM pg_prepared_statements",
   );
   expect(JSON.stringify(rows)).not.toContain(SECRET);
-  const { servers, coordinator } = cluster.state();
+  const { servers } = cluster.state();
   for (const { name } of servers) {
     const seen = await queryServer(
       cluster.server(name),
@@ -77,7 +77,7 @@ test("X2: a password is in no log, no table, no list of statements or processes,
     expect(JSON.stringify(seen), name).not.toContain(SECRET);
     await queryServer(cluster.server(name), "CHECKPOINT");
   }
-  for (const pid of [coordinator.pid, ...servers.map(({ pid }) => pid!)])
+  for (const pid of [...cluster.coordinatorPids(), ...servers.map(({ pid }) => pid!)])
     if (existsSync(`/proc/${pid}/cmdline`))
       expect(readFileSync(`/proc/${pid}/cmdline`, "latin1")).not.toContain(SECRET);
   await client.close();

@@ -14,10 +14,14 @@ const POLL_MS = 10;
 export const PATIENCE_MS = 15_000;
 
 /** Waits until it is so; what was asked for last is in the error. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + PATIENCE_MS;
+export async function until(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  ms = PATIENCE_MS,
+): Promise<void> {
+  const deadline = Date.now() + ms;
   while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`${what}: not within ${PATIENCE_MS / 1000} s`);
+    if (Date.now() > deadline) throw new Error(`${what}: not within ${ms / 1000} s`);
     await sleep(POLL_MS);
   }
 }

@@ -47,6 +47,35 @@ test("S11: advisory locks of session and transaction are one name space for all 
     [1, "SELECT pg_try_advisory_lock(42), pg_try_advisory_lock(43)"],
   ));
 
+test("a block that has failed can be ended, and nothing else, whatever others have defined since", () =>
+  sameTurns(
+    ...["SELECT 1 / 0", "SELECT 1 / (k - k) FROM keyed"].flatMap((failing): Turn[] => [
+      [1, "BEGIN"],
+      [1, "SAVEPOINT a"],
+      [1, failing],
+      [2, "CREATE TABLE others (n int)"],
+      [2, "DROP TABLE others"],
+      [1, "SELECT k FROM keyed"],
+      [1, "SELECT nothing FROM nowhere"],
+      [1, "SELEC"],
+      [1, "SAVEPOINT b"],
+      [1, "ROLLBACK TO a"],
+      [1, "SELECT count(*) FROM keyed"],
+      [1, failing],
+      [2, "CREATE TABLE others (n int)"],
+      [2, "DROP TABLE others"],
+      [1, "INSERT INTO keyed VALUES (100, 'x')"],
+      [1, "ROLLBACK"],
+      [1, "SELECT count(*) FROM keyed"],
+      [1, "BEGIN"],
+      [1, failing],
+      [2, "CREATE TABLE others (n int)"],
+      [2, "DROP TABLE others"],
+      [1, "COMMIT"],
+      [1, "SELECT count(*) FROM keyed"],
+    ]),
+  ));
+
 test("S11: advisory locks go with the session that held them", async () => {
   const holder = await WireConnection.connect(endpointOf(sides.pleiad.url));
   await ask(holder, "SELECT pg_advisory_lock(77)");

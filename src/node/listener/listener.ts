@@ -4,7 +4,7 @@
  */
 import net from "node:net";
 import type { Log } from "../../observe/log.ts";
-import { NodeMemory } from "../../shared-memory/node-memory.ts";
+import type { NodeMemory } from "../../shared-memory/node-memory.ts";
 import type { Channel } from "../channel.ts";
 import type { ProcessStart } from "../messages.ts";
 import { handleOf, type RawHandle } from "../raw-handle.ts";
@@ -12,8 +12,12 @@ import { Assignment } from "./assignment.ts";
 
 const BACKLOG = 4096;
 
-export async function runListener(start: ProcessStart, channel: Channel, log: Log): Promise<void> {
-  const memory = NodeMemory.open(start.memory);
+export async function runListener(
+  start: ProcessStart,
+  memory: NodeMemory,
+  channel: Channel,
+  log: Log,
+): Promise<void> {
   const assignment = new Assignment(memory, start.workers, {
     give: (id, life, handle, isNew) =>
       void channel.send({ kind: isNew ? "session" : "adopt", id, life }, handle),

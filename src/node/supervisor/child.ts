@@ -14,7 +14,7 @@ export interface ChildOptions {
   /** Its record. */
   readonly slot: number;
   readonly memory: NodeMemory;
-  /** The command line of this Pleiad, for a child process. */
+  /** The command line of a child process, to which its kind is added. */
   readonly command: readonly string[];
   /** What it has to know, besides its slot and life. */
   readonly start: Omit<ProcessStart, "slot" | "life" | "first">;
@@ -62,7 +62,7 @@ export class Child {
     this.startedAt = Date.now();
     this.prefix = undefined;
     this.life = options.memory.processes.begin(options.slot, this.kind, this.restarts);
-    const child = spawn(process.execPath, [...options.command, "process", this.kind], {
+    const child = spawn(process.execPath, [...options.command, this.kind], {
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     });
     this.process = child;
@@ -118,6 +118,11 @@ export class Child {
     if (child === undefined || !child.connected) return void setImmediate(sent, new Error("not running"));
     // Node's types know sockets and servers only (raw-handle.ts).
     child.send(message, handle as never, undefined, sent);
+  }
+
+  /** As if it had died by itself. */
+  kill(): void {
+    this.process?.kill("SIGKILL");
   }
 
   /** Tells it to stop, and resolves when it has ended. */

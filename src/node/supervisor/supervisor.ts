@@ -16,6 +16,7 @@ import type { RawHandle } from "../raw-handle.ts";
 import { clusterSecret } from "../worker/role-logins.ts";
 import { Child } from "./child.ts";
 import { openGates } from "./gates.ts";
+import { Silence } from "./silence.ts";
 
 export interface NodeOptions {
   readonly topology: Topology;
@@ -23,7 +24,7 @@ export interface NodeOptions {
   readonly log: Log;
   /** Where the shared memory goes: a directory of a file system in memory, for this node alone. */
   readonly memory: string;
-  /** The command line of this Pleiad, for child processes. */
+  /** The command line of a child process, to which its kind is added. */
   readonly command: readonly string[];
 }
 
@@ -39,6 +40,7 @@ interface Leaving {
 const ARRIVING_MAX = 1_000;
 const WORKERS_MAX = 32;
 const SPARE_WORKERS = 1;
+const LOOK_MS = 1_000;
 
 /**
  * Session workers that serve: as many as were asked for, else one for every two cores (the servers need the others), as far as each
@@ -73,6 +75,8 @@ export class Supervisor {
   private readonly leaving = new Map<number, Leaving>();
   private lastTicket = 0;
   private onChange: () => void = () => {};
+  private readonly silence = new Silence(performance.now());
+  private readonly looking: NodeJS.Timeout;
 
   private constructor(options: NodeOptions, gateSecrets: ReadonlyMap<string, string>) {
     this.options = options;
@@ -84,6 +88,7 @@ export class Supervisor {
       "transactions",
       ...Array<ProcessKind>(workers + SPARE_WORKERS).fill("worker"),
     ];
+    this.looking = setInterval(() => this.endSilent(), LOOK_MS);
     const start = { memory, topology, config, gateSecrets: [...gateSecrets], workers };
     kinds.forEach((kind, slot) =>
       this.children.push(
@@ -137,10 +142,25 @@ export class Supervisor {
 
   /** Clients are told to go; then all processes stop, and the memory is given back. */
   async close(): Promise<void> {
+    clearInterval(this.looking);
     const of = (kind: ProcessKind) => this.children.filter((child) => child.kind === kind);
     for (const kind of ["listener", "worker", "transactions"] as const)
       await Promise.all(of(kind).map((child) => child.stop()));
     rmSync(this.options.memory, { recursive: true, force: true });
+  }
+
+  private endSilent(): void {
+    const { processes } = this.memory;
+    const turning = processes
+      .entries()
+      .filter(({ state }) => state === "ready")
+      .map(({ slot, life }) => ({ life, beats: processes.beats(slot) }));
+    for (const life of this.silence.look(turning, performance.now())) {
+      const child = this.withLife(life);
+      if (child === undefined) continue;
+      this.options.log.warn("a process does not turn any more and is killed", { process: child.kind });
+      child.kill();
+    }
   }
 
   private only(kind: "listener" | "transactions"): Child {

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Pools } from "../../backend/pool.ts";
 import type { Log } from "../../observe/log.ts";
-import { NodeMemory } from "../../shared-memory/node-memory.ts";
+import type { NodeMemory } from "../../shared-memory/node-memory.ts";
 import { CatalogCommitLog } from "../../transaction/commit-log.ts";
 import { recoverPrepared } from "../../transaction/recovery.ts";
 import type { Channel } from "../channel.ts";
@@ -13,9 +13,13 @@ import { settleLife } from "./settle-life.ts";
 const AWAY_RETRY_MS = 1_000;
 const POOL = { perServerMax: 4, waitMsMax: 10_000 };
 
-export async function runTransactionProcess(start: ProcessStart, channel: Channel, log: Log): Promise<void> {
+export async function runTransactionProcess(
+  start: ProcessStart,
+  memory: NodeMemory,
+  channel: Channel,
+  log: Log,
+): Promise<void> {
   const { topology } = start;
-  const memory = NodeMemory.open(start.memory);
   if (start.first) {
     const recovered = await recoverPrepared(topology);
     if (recovered.committed + recovered.rolledBack > 0)

@@ -5,7 +5,7 @@ import type { Log } from "../../observe/log.ts";
 import { backendKeyData } from "../../protocol/backend-messages.ts";
 import type { SessionHost } from "../../session/host.ts";
 import { judgeConversation, type Loss } from "../../session/judge-conversation.ts";
-import { readKept, type RestoredSession } from "../../session/kept-session.ts";
+import { KeptSession, readKept, type RestoredSession } from "../../session/kept-session.ts";
 import { Session, type Client } from "../../session/session.ts";
 import { Status } from "../../protocol/message-types.ts";
 import { SessionState, type SessionTable } from "../../shared-memory/session-table.ts";
@@ -94,10 +94,11 @@ export class Reception {
     const verdict = judgeConversation(table.conversation(id).state(), position);
     const kept = verdict.do === "go on" ? readKept(this.host.kept, id) : undefined;
     this.log.debug("a connection of a process that died", { id, verdict: verdict.do });
-    if (table.state(id) !== SessionState.active || position === undefined) socket.destroy();
-    else if (verdict.do === "go on" && kept !== undefined)
-      this.goOn(socket, id, kept, verdict.loss, position);
-    else if (verdict.do === "close" && verdict.tell) refuseClient(socket, sessionLost());
+    const isSession = table.state(id) === SessionState.active && position !== undefined;
+    if (isSession && verdict.do === "go on" && kept !== undefined)
+      return this.goOn(socket, id, kept, verdict.loss, position);
+    new KeptSession(this.host.kept, id).end();
+    if (isSession && verdict.do === "close" && verdict.tell) refuseClient(socket, sessionLost());
     else socket.destroy();
   }
 

@@ -13,9 +13,12 @@ const IPPROTO_TCP = 6;
 const TCP_INFO = 11;
 const TCP_INFO_BYTES = 256;
 /** Bytes from the beginning of struct tcp_info. */
+const STATE_AT = 0;
 const BYTES_ACKED_AT = 120;
 const BYTES_RECEIVED_AT = 128;
 const KNOWN_BYTES = 136;
+/** CLOSE_WAIT, LAST_ACK, CLOSING: the peer has closed its side, which counts as a byte received. */
+const CLOSED_BY_PEER: ReadonlySet<number> = new Set([8, 9, 11]);
 const SIOCINQ = 0x541b;
 const SIOCOUTQ = 0x5411;
 /** Bytes may come while the counters are read. */
@@ -44,20 +47,26 @@ function library(): Calls {
 /** Undefined where the kernel does not say. */
 export function tcpPosition(fd: number): TcpPosition | undefined {
   if (process.platform !== "linux") return undefined;
-  const { getsockopt, ioctl } = library();
+  const libc = library();
   const info = Buffer.alloc(TCP_INFO_BYTES);
   const counters = (): { readonly acked: number; readonly received: number } | undefined => {
     const bytes = [TCP_INFO_BYTES];
-    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, bytes) !== 0 || bytes[0]! < KNOWN_BYTES) return undefined;
+    if (libc.getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, bytes) !== 0 || bytes[0]! < KNOWN_BYTES)
+      return undefined;
     return {
       acked: Number(info.readBigUInt64LE(BYTES_ACKED_AT)),
-      received: Number(info.readBigUInt64LE(BYTES_RECEIVED_AT)),
+      received:
+        Number(info.readBigUInt64LE(BYTES_RECEIVED_AT)) - (CLOSED_BY_PEER.has(info[STATE_AT]!) ? 1 : 0),
     };
   };
   for (let tried = 0; tried < TRIES; tried++) {
     const [unread, unsent] = [new Int32Array(1), new Int32Array(1)];
     const before = counters();
-    if (before === undefined || ioctl(fd, SIOCINQ, unread) !== 0 || ioctl(fd, SIOCOUTQ, unsent) !== 0)
+    if (
+      before === undefined ||
+      libc.ioctl(fd, SIOCINQ, unread) !== 0 ||
+      libc.ioctl(fd, SIOCOUTQ, unsent) !== 0
+    )
       return undefined;
     const after = counters();
     if (after?.acked !== before.acked || after.received !== before.received) continue;

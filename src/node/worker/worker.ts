@@ -8,7 +8,8 @@ import { HostRules } from "../../security/host-rules.ts";
 import { loadCertificate, ownCertificate } from "../../security/certificate.ts";
 import { DatabaseCatalogs } from "../../session/database-catalog.ts";
 import type { SessionHost } from "../../session/host.ts";
-import { NodeMemory } from "../../shared-memory/node-memory.ts";
+import { SharedDefinitions } from "../../session/shared-definitions.ts";
+import type { NodeMemory } from "../../shared-memory/node-memory.ts";
 import { SharedStore } from "../../shared-memory/store.ts";
 import { initializeParser } from "../../sql/parse.ts";
 import { CatalogCommitLog } from "../../transaction/commit-log.ts";
@@ -27,27 +28,36 @@ const MEGABYTE = 1024 * 1024;
 /** Clients that were told to go may take so long to do so. */
 const STOP_MS_MAX = 1_500;
 
-export async function runWorker(start: ProcessStart, channel: Channel, log: Log): Promise<void> {
+export async function runWorker(
+  start: ProcessStart,
+  memory: NodeMemory,
+  channel: Channel,
+  log: Log,
+): Promise<void> {
   const { topology, config } = start;
   await initializeParser();
-  const memory = NodeMemory.open(start.memory);
   const pools = new Pools(topology.servers, {
     perServerMax: Math.max(2, Math.floor(config.pool.per_node / start.workers)),
     waitMsMax: POOL_WAIT_MS_MAX,
   });
   const commitLog = new CatalogCommitLog(pools, topology.internalRole);
   const fellows = new Fellows(channel, pools);
+  const store = new SharedStore(join(start.memory, "store"), {
+    sizeBytes: config.shared_memory * MEGABYTE,
+  });
+  const shared = new SharedDefinitions(store);
   const host: SessionHost = {
     pools,
     multiplexer: new Multiplexer(pools),
     servers: topology.servers,
     internalRole: topology.internalRole,
-    catalogs: new DatabaseCatalogs(pools, topology.internalRole, memory.definitions, start),
+    catalogs: new DatabaseCatalogs(pools, topology.internalRole, memory.definitions, start, shared),
     commitLog,
     computeNodes: topology.servers.filter((server) => server.kind === "compute").map((server) => server.name),
     liftLiterals: config.lift_literals,
     defaultShards: config.shards,
-    kept: openStore(start).database("sessions", "kept"),
+    memory,
+    kept: store.database("sessions", "kept"),
     gateSecrets: new Map(start.gateSecrets),
     leaveDatabase: (database) => fellows.leaveDatabase(database),
   };
@@ -85,10 +95,6 @@ export async function runWorker(start: ProcessStart, channel: Channel, log: Log)
     else if (message.kind === "stop") void stop();
   });
   await channel.send({ kind: "ready", prefix: commitLog.prefix });
-}
-
-function openStore({ memory, config }: ProcessStart): SharedStore {
-  return new SharedStore(join(memory, "store"), { sizeBytes: config.shared_memory * MEGABYTE });
 }
 
 async function clientTls(config: PleiadConfig): Promise<StartupOptions["tls"]> {

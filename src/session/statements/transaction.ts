@@ -1,5 +1,5 @@
 /** BEGIN, COMMIT, ROLLBACK, savepoints, and two-phase commit by the client (refused). */
-import { pgError } from "../../errors/pg-error.ts";
+import { pgError, transactionAborted } from "../../errors/pg-error.ts";
 import { refusal } from "../../errors/refusal.ts";
 import { complete } from "../../execute/run-on-catalog.ts";
 import type { Outcome, Run } from "../../execute/run.ts";
@@ -59,11 +59,7 @@ export async function runTransactionStatement(
     case "TRANS_STMT_BEGIN":
     case "TRANS_STMT_START": {
       const tag = statement.kind === "TRANS_STMT_BEGIN" ? "BEGIN" : "START TRANSACTION";
-      if (transaction.failed)
-        throw pgError(
-          "25P02",
-          "current transaction is aborted, commands ignored until end of transaction block",
-        );
+      if (transaction.failed) throw transactionAborted();
       if (transaction.kind === "explicit") {
         warn(session, "25001", "there is already a transaction in progress");
         return complete(context, run, tag);
@@ -80,20 +76,12 @@ export async function runTransactionStatement(
       return rollback(session, run, statement.chain === true);
     case "TRANS_STMT_SAVEPOINT":
       requireBlock(session, "SAVEPOINT");
-      if (transaction.failed)
-        throw pgError(
-          "25P02",
-          "current transaction is aborted, commands ignored until end of transaction block",
-        );
+      if (transaction.failed) throw transactionAborted();
       await transaction.savepoint(statement.savepoint_name!);
       return complete(context, run, "SAVEPOINT");
     case "TRANS_STMT_RELEASE":
       requireBlock(session, "RELEASE SAVEPOINT");
-      if (transaction.failed)
-        throw pgError(
-          "25P02",
-          "current transaction is aborted, commands ignored until end of transaction block",
-        );
+      if (transaction.failed) throw transactionAborted();
       await transaction.release(statement.savepoint_name!);
       return complete(context, run, "RELEASE");
     case "TRANS_STMT_ROLLBACK_TO":
