@@ -125,6 +125,9 @@ async function planOnce(
   parameterTypes: readonly number[],
   extended: boolean,
 ): Promise<PlannedStatement> {
+  // As PostgreSQL does: names in it are not even looked up.
+  if (session.transaction.failed && !("TransactionStmt" in statement.tree))
+    throw pgError("25P02", "current transaction is aborted, commands ignored until end of transaction block");
   const snapshot = await session.view.loadSnapshot();
   const base = unplanned(session, snapshot, statement);
   if (classify(statement.tree) === "write") {

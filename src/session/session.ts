@@ -234,7 +234,12 @@ export class Session {
 
   /** Reports an error; the transaction is undone, or waits for the client's ROLLBACK. */
   async fail(error: unknown): Promise<void> {
-    const pg = error instanceof PgError ? inOriginalText(this, error) : internalError(error);
+    let pg = error instanceof PgError ? inOriginalText(this, error) : internalError(error);
+    if (this.lostTransaction !== undefined && !(pg instanceof ConnectionError)) {
+      // Whatever failed may have failed because of it: a table or a portal of the lost block is not there.
+      pg = this.lostTransaction;
+      this.lostTransaction = undefined;
+    }
     if (this.transaction.kind === "implicit") await this.rollback();
     else if (this.transaction.kind === "explicit") this.transaction.failed = true;
     if (pg instanceof ConnectionError) return this.closeWith(pg);

@@ -22,7 +22,7 @@ import {
 } from "./random-clients.ts";
 
 const SEED = Number(process.env["PLEIAD_TEST_SEED"] ?? Date.now() % 100_000);
-const DURATION_MS = 20_000;
+const DURATION_MS = 16_000;
 const START_AMOUNT = 1000;
 const SINGLE_CLIENTS = 2;
 /** Of each kind of client that there are several of. */

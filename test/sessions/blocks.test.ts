@@ -82,3 +82,18 @@ test("set_config of what may not exist, as pg_dump asks for it", () =>
     "RESET geqo_threshold",
     "SELECT current_setting('geqo_threshold'), count(*) FROM keyed",
   ));
+
+test("in a failed transaction nothing is looked up", () =>
+  same(
+    "BEGIN",
+    "SELECT 1 / 0 FROM keyed",
+    "SELECT * FROM nowhere",
+    "INSERT INTO nowhere VALUES (1)",
+    "SELECT nothing FROM keyed",
+    "SELECT no syntax at all from",
+    "CREATE TABLE keyed (k int)",
+    "SAVEPOINT s",
+    "SELECT 1; ROLLBACK",
+    "ROLLBACK; SELECT 'out of it'",
+    "SELECT * FROM nowhere",
+  ));
