@@ -82,9 +82,6 @@ export async function planQueryString(
     throw pgError("42601", "cannot insert multiple commands into a prepared statement");
   if (statements.length !== 1)
     return statements.map((statement) => unplanned(session, session.view.snapshot(), statement));
-  // Not later: nothing can be asked within a transaction that has failed.
-  if (session.transaction.failed && !("TransactionStmt" in statements[0]!.tree))
-    throw session.failedBlockError();
   const planned = await planStatement(session, statements[0]!, parameterTypes, extended);
   // A statement that shows something of this session is another one by now.
   const asWritten = planned.statement === statements[0];
@@ -125,9 +122,8 @@ async function planOnce(
   parameterTypes: readonly number[],
   extended: boolean,
 ): Promise<PlannedStatement> {
-  // As PostgreSQL does: names in it are not even looked up.
-  if (session.transaction.failed && !("TransactionStmt" in statement.tree))
-    throw pgError("25P02", "current transaction is aborted, commands ignored until end of transaction block");
+  // As PostgreSQL does: names in it are not even looked up, and nothing can be asked within a transaction that has failed.
+  if (session.transaction.failed && !("TransactionStmt" in statement.tree)) throw session.failedBlockError();
   const snapshot = await session.view.loadSnapshot();
   const base = unplanned(session, snapshot, statement);
   if (classify(statement.tree) === "write") {
