@@ -12,6 +12,7 @@ const IDLE: ConversationState = {
   tls: false,
   holds: false,
   uncertain: false,
+  uncertainBefore: false,
   read: 100,
   written: 200,
   writtenBefore: 150,
@@ -88,6 +89,13 @@ describe("N1, N2: a session goes on", () => {
       { owed: 3 },
       { written: 150 },
     ],
+    [
+      "a commit whose answer was not begun to be written: it may have been committed",
+      { owed: 0, owedBefore: 1, uncertainBefore: true },
+      { owed: 1, uncertain: true },
+      { written: 150 },
+    ],
+    ["a commit whose answer was written, and a read since", { owed: 1, uncertainBefore: true }, { owed: 1 }],
     ["rows written, but no answer yet", { owed: 1, owedBefore: 1 }, { owed: 1 }, { written: 150 }],
     [
       "an uncertain statement that was answered: nothing runs, nothing is lost",

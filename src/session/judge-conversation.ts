@@ -38,16 +38,17 @@ export function judgeConversation(said: ConversationState, actual: Position | un
   if (!whole && actual.written !== said.writtenBefore) return silent;
   if (said.holds) return { do: "close", tell: true };
   const owed = whole ? said.owed : said.owedBefore;
+  const uncertain = said.uncertain || (!whole && said.uncertainBefore);
   // Of a message whose header is incomplete nothing is lost: it is read again, and answered like any other.
   const running = owed > 0 || said.unsynced || said.held.needed > 0;
   const inBlock = said.status !== Status.idle;
-  const ended = !inBlock || (running && said.uncertain);
+  const ended = !inBlock || (running && uncertain);
   return {
     do: "go on",
     loss: {
       owed,
       unsynced: said.unsynced,
-      uncertain: running && said.uncertain,
+      uncertain: running && uncertain,
       status: ended ? Status.idle : Status.failed,
       unaware: said.status === Status.inTransaction && !running,
       held: said.held,

@@ -48,6 +48,7 @@ describe("a record", () => {
       tls: false,
       holds: false,
       uncertain: false,
+      uncertainBefore: false,
       read: 100,
       written: 50,
       writtenBefore: 50,
@@ -154,9 +155,15 @@ describe("what the session is in", () => {
     const conversation = idle();
     conversation.mayCommit();
     expect(seen().uncertain).toBe(true);
-    conversation.answers(Status.idle, false);
+    // Rows of the statement are no answer.
     conversation.writes(1);
-    expect(seen().uncertain).toBe(false);
+    expect(seen()).toMatchObject({ uncertain: true, uncertainBefore: true });
+    conversation.answers(Status.idle, false);
+    expect(seen().uncertain).toBe(true);
+    conversation.writes(1);
+    expect(seen()).toMatchObject({ uncertain: false, uncertainBefore: true });
+    conversation.writes(1);
+    expect(seen().uncertainBefore).toBe(false);
   });
 
   test("N1: an encrypted connection stays one", () => {
@@ -203,13 +210,22 @@ test("N1: who goes on begins where the other stopped", () => {
   idle().answers(Status.inTransaction, true);
   const held = { bytes: 3, needed: 0, head: Buffer.from([0x51, 0xff, 0xfe]) };
   const heir = view();
-  heir.goOn({ read: 500, written: 400, status: Status.failed, owed: 2, unsynced: true, held });
+  heir.goOn({
+    read: 500,
+    written: 400,
+    status: Status.failed,
+    owed: 2,
+    unsynced: true,
+    held,
+    uncertain: true,
+  });
   expect(seen()).toEqual({
     dirty: false,
     status: Status.failed,
     tls: false,
     holds: false,
-    uncertain: false,
+    uncertain: true,
+    uncertainBefore: false,
     read: 500,
     written: 400,
     writtenBefore: 400,

@@ -20,6 +20,7 @@ const Int = {
   heldHead: 20,
   answeredBefore: 21,
   answered: 22,
+  uncertainBefore: 23,
 } as const;
 const Double = { read: 12, writtenBefore: 13, written: 14 } as const;
 
@@ -43,8 +44,9 @@ export interface ConversationState {
   readonly tls: boolean;
   /** The session has something on a server that ends with its connection there: temporary tables, advisory locks, LISTEN, held cursors. */
   readonly holds: boolean;
-  /** What runs may have been committed. */
+  /** What runs may have been committed; and what ran before the last write. */
   readonly uncertain: boolean;
+  readonly uncertainBefore: boolean;
   /** Bytes read from the socket. */
   readonly read: number;
   /** Bytes written to it, all whole messages; and before the last write. */
@@ -84,7 +86,7 @@ export class Conversation {
 
   /** The session begins: what was said so far is read, and its answer is owed. */
   begin(read: number, written: number, status: number, tls: boolean): void {
-    this.goOn({ read, written, status, owed: 1, unsynced: false, held: NOTHING_HELD });
+    this.goOn({ read, written, status, owed: 1, unsynced: false, held: NOTHING_HELD, uncertain: false });
     this.ints[this.at + Int.flags] = tls ? Flag.tls : 0;
   }
 
@@ -96,11 +98,16 @@ export class Conversation {
     owed,
     unsynced,
     held,
-  }: Pick<ConversationState, "read" | "written" | "status" | "owed" | "unsynced" | "held">): void {
+    uncertain,
+  }: Pick<
+    ConversationState,
+    "read" | "written" | "status" | "owed" | "unsynced" | "held" | "uncertain"
+  >): void {
     this.reset();
     this.ints[this.at + Int.status] = status;
     this.ints[this.at + Int.asked] = owed;
     this.ints[this.at + Int.unsynced] = unsynced ? 1 : 0;
+    this.ints[this.at + Int.uncertain] = uncertain ? 1 : 0;
     this.doubles[this.atDoubles + Double.read] = read;
     this.doubles[this.atDoubles + Double.written] = written;
     this.doubles[this.atDoubles + Double.writtenBefore] = written;
@@ -151,7 +158,6 @@ export class Conversation {
     this.ints[this.at + Int.status] = status;
     const tls = this.ints[this.at + Int.flags]! & Flag.tls;
     this.ints[this.at + Int.flags] = tls | (holds ? Flag.holds : 0);
-    this.ints[this.at + Int.uncertain] = 0;
   }
 
   /** So many bytes are about to be written. */
@@ -162,6 +168,9 @@ export class Conversation {
     doubles[atDoubles + Double.written]! += bytes;
     ints[at + Int.answeredBefore] = ints[at + Int.answered]!;
     ints[at + Int.answered]! += this.ready;
+    ints[at + Int.uncertainBefore] = ints[at + Int.uncertain]!;
+    // Not before: what was committed stays in doubt until its answer goes out.
+    if (this.ready > 0) ints[at + Int.uncertain] = 0;
     this.ready = 0;
     ints[at + Int.dirty] = 0;
   }
@@ -178,6 +187,7 @@ export class Conversation {
       tls: (int(Int.flags) & Flag.tls) !== 0,
       holds: (int(Int.flags) & Flag.holds) !== 0,
       uncertain: int(Int.uncertain) !== 0,
+      uncertainBefore: int(Int.uncertainBefore) !== 0,
       read: double(Double.read),
       written: double(Double.written),
       writtenBefore: double(Double.writtenBefore),
