@@ -37,6 +37,8 @@ export class Child {
   private startedAt = 0;
   private timer: NodeJS.Timeout | undefined;
   private unfinishedLine = "";
+  /** What has not left yet. Node forgets handles that wait for a process when it ends, and would keep them open. */
+  private readonly sending = new Set<(error: Error | null) => void>();
   /** Of the process that runs now, or ran last. */
   life = 0;
   /** Begin of the names of all that it prepares. */
@@ -111,6 +113,7 @@ export class Child {
     this.process = undefined;
     options.memory.processes.end(options.slot);
     options.memory.definitions.forgetProcess(options.slot);
+    for (const sent of this.sending) sent(new Error("it has ended"));
     if (this.stopping) return;
     if (this.begun !== undefined)
       return this.begun.reject(new Error(`the ${this.kind} process ended (${reason})`));
@@ -124,8 +127,12 @@ export class Child {
   send(message: ToProcess, handle?: RawHandle, sent: (error: Error | null) => void = () => {}): void {
     const child = this.process;
     if (child === undefined || !child.connected) return void setImmediate(sent, new Error("not running"));
+    const once = (error: Error | null) => {
+      if (this.sending.delete(once)) sent(error);
+    };
+    this.sending.add(once);
     // Node's types know sockets and servers only (raw-handle.ts).
-    child.send(message, handle as never, undefined, sent);
+    child.send(message, handle as never, undefined, once);
   }
 
   /** As if it had died by itself. */
