@@ -125,7 +125,7 @@ describe("JSON where nothing runs", () => {
   test("status, with the exit code of init scripts for what is not running", async () => {
     const { code, stdout } = await pleiad("status", "--json", "--data", data);
     expect(code).toBe(3);
-    expect(JSON.parse(stdout)).toEqual({ data, state: "absent", servers: [] });
+    expect(JSON.parse(stdout)).toEqual({ data, state: "absent", servers: [], processes: [] });
   });
 
   test("down does nothing, and that is no failure", async () => {
