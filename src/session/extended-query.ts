@@ -2,7 +2,7 @@
  * The extended query protocol: Parse, Bind, Describe, Execute, Close, Flush, Sync. After an error everything is skipped
  * until Sync. A pipeline without Sync in between is one implicit transaction.
  */
-import { pgError, type PgError } from "../errors/pg-error.ts";
+import { pgError, type PgError, transactionAborted } from "../errors/pg-error.ts";
 import { Preface, type PortalState, type Run } from "../execute/run.ts";
 import {
   bindComplete,
@@ -186,7 +186,7 @@ export class ExtendedQuery {
   private refuseInFailedTransaction(planned: PlannedStatement | undefined): void {
     if (!this.session.transaction.failed || planned === undefined || planned.tag === "TransactionStmt")
       return;
-    throw this.session.failedBlockError();
+    throw transactionAborted();
   }
 
   private find(name: string): PreparedStatement {

@@ -3,8 +3,8 @@ import { pgError, type PgError } from "../errors/pg-error.ts";
 import { Status, type TransactionStatus } from "../protocol/message-types.ts";
 import type { ConversationState, HeldMessage } from "../shared-memory/conversation.ts";
 
-/** Bytes that the kernel has given to the process, and taken from it. */
-interface Position {
+/** Bytes that the kernel has given to a connection's processes, and taken from them. */
+export interface Position {
   readonly read: number;
   readonly written: number;
 }

@@ -2,7 +2,7 @@
 import { refusal } from "../errors/refusal.ts";
 import { callsSetConfig } from "../plan/setting-calls.ts";
 import { findAdminCall } from "../admin/find-call.ts";
-import { PgError, pgError } from "../errors/pg-error.ts";
+import { PgError, pgError, transactionAborted } from "../errors/pg-error.ts";
 import type { Snapshot } from "../catalog/snapshot.ts";
 import { planRead } from "../plan/plan-read.ts";
 import { classify } from "../plan/classify.ts";
@@ -123,7 +123,7 @@ async function planOnce(
   extended: boolean,
 ): Promise<PlannedStatement> {
   // As PostgreSQL does: names in it are not even looked up, and nothing can be asked within a transaction that has failed.
-  if (session.transaction.failed && !("TransactionStmt" in statement.tree)) throw session.failedBlockError();
+  if (session.transaction.failed && !("TransactionStmt" in statement.tree)) throw transactionAborted();
   const snapshot = await session.view.loadSnapshot();
   const base = unplanned(session, snapshot, statement);
   if (classify(statement.tree) === "write") {

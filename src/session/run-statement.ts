@@ -1,5 +1,5 @@
 /** Sends a planned statement to whoever runs its kind. */
-import { statementCancelled } from "../errors/pg-error.ts";
+import { statementCancelled, transactionAborted } from "../errors/pg-error.ts";
 import { runRead } from "../execute/run-read.ts";
 import { runOnCatalog } from "../execute/run-on-catalog.ts";
 import type { Outcome, Run } from "../execute/run.ts";
@@ -52,7 +52,7 @@ const HANDLERS: ReadonlyMap<string, StatementHandler> = new Map<string, Statemen
 export function runStatement(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {
   if (session.lostTransaction !== undefined && planned.tag === "TransactionStmt")
     return reportLoss(session, planned, run);
-  if (session.transaction.failed && planned.tag !== "TransactionStmt") throw session.failedBlockError();
+  if (session.transaction.failed && planned.tag !== "TransactionStmt") throw transactionAborted();
   if (session.context.cancelled) throw statementCancelled();
   // A portal that was not read to its end goes on where it stopped, whatever it is.
   if (run.portal?.resume !== undefined) {
@@ -66,13 +66,15 @@ export function runStatement(session: Session, planned: PlannedStatement, run: R
   return runWatched(session, planned, run);
 }
 
-/** Also COMMIT hears of it: the tag of a ROLLBACK is easily missed. */
+/** Also COMMIT hears of it, for the tag of a ROLLBACK is easily missed; Session.fail() says what the client is told. */
 async function reportLoss(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {
-  const loss = session.failedBlockError();
   const kind = transactionKind(planned);
-  if (kind === "TRANS_STMT_ROLLBACK") return runStatement(session, planned, run);
+  if (kind === "TRANS_STMT_ROLLBACK") {
+    session.lostTransaction = undefined;
+    return runStatement(session, planned, run);
+  }
   if (kind === "TRANS_STMT_COMMIT") await session.rollback();
-  throw loss;
+  throw transactionAborted();
 }
 
 /** A statement that may concern temporary objects which were refused. */

@@ -3,7 +3,7 @@
  * and answers. A session knows no other session; all it shares is in SessionHost.
  */
 import type { Duplex } from "node:stream";
-import { ConnectionError, PgError, pgError, transactionAborted } from "../errors/pg-error.ts";
+import { ConnectionError, PgError, pgError } from "../errors/pg-error.ts";
 import { refusal } from "../errors/refusal.ts";
 import { ClientOutput } from "../execute/client-output.ts";
 import type { ExecutionContext, Outcome, Run } from "../execute/run.ts";
@@ -200,13 +200,6 @@ export class Session {
   /** For statements that run others (EXECUTE, DO). */
   runPlanned(planned: PlannedStatement, run: Run): Promise<Outcome> {
     return runStatement(this, planned, run);
-  }
-
-  /** To a statement in a block that has failed; first of all that it was lost, if the client does not know. */
-  failedBlockError(): PgError {
-    const loss = this.lostTransaction;
-    this.lostTransaction = undefined;
-    return loss ?? transactionAborted();
   }
 
   /** Ends the transaction with COMMIT and makes its changes of the catalog known. */
