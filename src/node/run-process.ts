@@ -33,8 +33,6 @@ async function become(kind: ProcessKind, start: ProcessStart, channel: Channel):
         channel,
         log,
       );
-    case "supervisor":
-      throw new Error("the supervisor is nobody's child");
   }
 }
 

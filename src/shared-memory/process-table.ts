@@ -9,7 +9,7 @@ const HEAD_INTS = 16;
 
 export const processInts = HEAD_INTS + PROCESSES_MAX * RECORD_INTS;
 
-export const ProcessKind = { supervisor: 0, listener: 1, worker: 2, transactions: 3 } as const;
+export const ProcessKind = { listener: 1, worker: 2, transactions: 3 } as const;
 export type ProcessKind = keyof typeof ProcessKind;
 
 /** free: nobody has the record; starting; ready: it serves. */

@@ -43,12 +43,7 @@ afterAll(async () => {
 
 const connect = () => Talk.connect(cluster.client());
 
-async function killServing(): Promise<void> {
-  await node.whenComplete();
-  const served = node.of("worker").filter(({ sessions }) => sessions > 0);
-  expect(served).toHaveLength(1);
-  await node.kill(served[0]!);
-}
+const killServing = () => node.killServing();
 
 async function expectServed(talk: Talk): Promise<void> {
   expect(await talk.ask("SELECT count(*), sum(id) FROM stock")).toEqual([

@@ -37,12 +37,7 @@ afterAll(async () => {
 
 const connect = (settings: Record<string, string> = {}) => Talk.connect(cluster.client(), settings);
 
-async function killServing(): Promise<void> {
-  await node.whenComplete();
-  const served = node.of("worker").filter(({ sessions }) => sessions > 0);
-  expect(served).toHaveLength(1);
-  await node.kill(served[0]!);
-}
+const killServing = () => node.killServing();
 
 /** In step, and right: the connection is the same, and so is what it says. */
 async function expectServed(talk: Talk): Promise<void> {

@@ -7,6 +7,7 @@ import { NodeMemory } from "../../src/shared-memory/node-memory.ts";
 import type { ProcessEntry, ProcessKind } from "../../src/shared-memory/process-table.ts";
 import { queryServer } from "../cluster/server-query.ts";
 import type { TestCluster } from "../cluster/test-cluster.ts";
+import { expect } from "vitest";
 import type { WireConnection } from "../wire/connection.ts";
 
 const POLL_MS = 10;
@@ -113,6 +114,14 @@ export class NodeProcesses {
       const now = this.all();
       return now.length === this.complete && now.every(({ state }) => state === "ready");
     });
+  }
+
+  /** Kills the only worker that has clients. */
+  async killServing(): Promise<void> {
+    await this.whenComplete();
+    const served = this.of("worker").filter(({ sessions }) => sessions > 0);
+    expect(served).toHaveLength(1);
+    await this.kill(served[0]!);
   }
 
   /** kill -9, and waits until the process has gone. */

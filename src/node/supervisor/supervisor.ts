@@ -4,16 +4,14 @@
  */
 import { rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { join } from "node:path";
 import type { PleiadConfig } from "../../config/schema.ts";
 import type { Topology } from "../../config/topology.ts";
 import type { Log } from "../../observe/log.ts";
-import { ownCertificate } from "../../security/certificate.ts";
 import { NodeMemory } from "../../shared-memory/node-memory.ts";
 import type { ProcessEntry, ProcessKind } from "../../shared-memory/process-table.ts";
 import type { FromProcess } from "../messages.ts";
 import type { RawHandle } from "../raw-handle.ts";
-import { clusterSecret } from "../worker/role-logins.ts";
+import { clusterCertificate, clusterSecret } from "../cluster-secrets.ts";
 import { Child } from "./child.ts";
 import { openGates } from "./gates.ts";
 import { Silence } from "./silence.ts";
@@ -283,6 +281,5 @@ export class Supervisor {
 /** Files that all workers read: made by one. */
 async function makeSecrets(config: PleiadConfig): Promise<void> {
   clusterSecret(config.data);
-  if (config.tls.mode !== "off" && config.tls.certificate === undefined)
-    await ownCertificate(join(config.data, "tls"), [config.host, "localhost"]);
+  if (config.tls.mode !== "off" && config.tls.certificate === undefined) await clusterCertificate(config);
 }

@@ -4,13 +4,13 @@ import { PgError, pgError } from "../../errors/pg-error.ts";
 import type { Log } from "../../observe/log.ts";
 import { backendKeyData } from "../../protocol/backend-messages.ts";
 import type { SessionHost } from "../../session/host.ts";
-import { judgeConversation, type Loss } from "../../session/judge-conversation.ts";
+import { judgeConversation, type Loss, type Position } from "../../session/judge-conversation.ts";
 import { KeptSession, readKept, type RestoredSession } from "../../session/kept-session.ts";
 import { Session, type Client } from "../../session/session.ts";
 import { Status } from "../../protocol/message-types.ts";
 import { SessionState, type SessionTable } from "../../shared-memory/session-table.ts";
 import { sharedHandleOf, socketOf, type RawHandle } from "../raw-handle.ts";
-import { tcpPosition, type TcpPosition } from "./tcp-position.ts";
+import { tcpPosition } from "./tcp-position.ts";
 import { refuseClient, startClient, type ClientSession, type StartupOptions } from "./client-startup.ts";
 
 const NOTHING = Buffer.alloc(0);
@@ -107,7 +107,7 @@ export class Reception {
     id: number,
     kept: RestoredSession,
     loss: Loss,
-    { read, written }: TcpPosition,
+    { read, written }: Position,
   ): void {
     const conversation = this.register.table.conversation(id);
     // Until the client has heard of its loss, whoever comes after this process has to tell it.

@@ -1,12 +1,8 @@
 /** What the catalog node knows of the roles that clients log in as: PostgreSQL's own passwords, never a copy. */
-import { randomBytes } from "node:crypto";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import type { Pools } from "../../backend/pool.ts";
 import type { AuthenticationSetup } from "./client-authentication.ts";
 
 const AUTHENTICATION_DATABASE = "postgres";
-const SECRET_BYTES = 32;
 
 /** Rows of a query by Pleiad's own role on the catalog node. */
 async function ask(pools: Pools, internalRole: string, sql: string): Promise<(string | null)[][]> {
@@ -42,20 +38,4 @@ export function roleLogins(pools: Pools, internalRole: string): AuthenticationSe
 function validUntil(seconds: string | null | undefined): Date | undefined {
   if (seconds === null || seconds === undefined || seconds === "Infinity") return undefined;
   return seconds === "-Infinity" ? new Date(0) : new Date(Number(seconds) * 1000);
-}
-
-/** The same random bytes at every start of this cluster, readable by nobody else. */
-export function clusterSecret(dataDirectory: string): Buffer {
-  const directory = join(dataDirectory, "tls");
-  const file = join(directory, "login-secret");
-  try {
-    const found = readFileSync(file);
-    if (found.length === SECRET_BYTES) return found;
-  } catch {
-    // The first start.
-  }
-  const secret = randomBytes(SECRET_BYTES);
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  writeFileSync(file, secret, { mode: 0o600 });
-  return secret;
 }

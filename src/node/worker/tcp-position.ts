@@ -3,11 +3,7 @@
  * process that was killed cannot have told wrongly. Linux only: tcp_info of tcp(7) and linux/tcp.h, SIOCINQ and SIOCOUTQ of tcp(7).
  */
 import koffi from "koffi";
-
-export interface TcpPosition {
-  readonly read: number;
-  readonly written: number;
-}
+import type { Position } from "../../session/judge-conversation.ts";
 
 const IPPROTO_TCP = 6;
 const TCP_INFO = 11;
@@ -45,7 +41,7 @@ function library(): Calls {
 }
 
 /** Undefined where the kernel does not say. */
-export function tcpPosition(fd: number): TcpPosition | undefined {
+export function tcpPosition(fd: number): Position | undefined {
   if (process.platform !== "linux") return undefined;
   const libc = library();
   const info = Buffer.alloc(TCP_INFO_BYTES);

@@ -5,7 +5,7 @@ import { Pools } from "../../backend/pool.ts";
 import type { PleiadConfig } from "../../config/schema.ts";
 import type { Log } from "../../observe/log.ts";
 import { HostRules } from "../../security/host-rules.ts";
-import { loadCertificate, ownCertificate } from "../../security/certificate.ts";
+import { loadCertificate } from "../../security/certificate.ts";
 import { DatabaseCatalogs } from "../../session/database-catalog.ts";
 import type { SessionHost } from "../../session/host.ts";
 import { SharedDefinitions } from "../../session/shared-definitions.ts";
@@ -19,7 +19,8 @@ import { socketOf } from "../raw-handle.ts";
 import type { StartupOptions } from "./client-startup.ts";
 import { Fellows } from "./fellows.ts";
 import { Reception } from "./reception.ts";
-import { clusterSecret, roleLogins } from "./role-logins.ts";
+import { clusterCertificate, clusterSecret } from "../cluster-secrets.ts";
+import { roleLogins } from "./role-logins.ts";
 import { serverTls } from "./server-tls.ts";
 
 /** Longest time that a statement waits for a backend connection. */
@@ -102,5 +103,5 @@ async function clientTls(config: PleiadConfig): Promise<StartupOptions["tls"]> {
   if (mode === "off") return undefined;
   if (certificate !== undefined && key !== undefined)
     return serverTls(await loadCertificate(certificate, key));
-  return serverTls(await ownCertificate(join(config.data, "tls"), [config.host, "localhost"]));
+  return serverTls(await clusterCertificate(config));
 }
