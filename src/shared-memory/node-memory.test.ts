@@ -118,9 +118,3 @@ test("a directory that cannot be written is the operating system's error", () =>
   writeFileSync(join(directory, "file"), "");
   expect(() => NodeMemory.create(join(directory, "file", "memory"), { sessions: 1 })).toThrow("ENOTDIR");
 });
-
-test("one process that is a node by itself needs no file", () => {
-  const memory = NodeMemory.ofOneProcess({ sessions: 3 });
-  expect(memory.sessions.capacity).toBe(3);
-  expect(memory.processes.entries()).toEqual([]);
-});

@@ -67,9 +67,4 @@ export class NodeMemory {
     if (header[0] !== MAGIC || header[1] !== LAYOUT || bytes < intsOf(size) * INT_BYTES) throw damaged();
     return new NodeMemory(mapFile(path, intsOf(size) * INT_BYTES), size);
   }
-
-  /** In this process only: for one that is a node by itself. */
-  static ofOneProcess(size: NodeMemorySize): NodeMemory {
-    return new NodeMemory(new ArrayBuffer(intsOf(size) * INT_BYTES), size);
-  }
 }
