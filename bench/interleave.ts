@@ -1,4 +1,4 @@
-/** Runs both sides in turn (A B A B …), so that what the machine does meanwhile hits both alike. */
+/** Runs both sides in turn (A B A B …), so that what the machine does meanwhile hits both alike; and figures that stand alone. */
 
 export interface Measure {
   readonly min: number;
@@ -15,6 +15,23 @@ export interface Comparison {
   readonly pleiad: Measure;
   /** How good Pleiad is, plain PostgreSQL being 1. */
   readonly ratio: number;
+}
+
+/** What has no counterpart in plain PostgreSQL. */
+export interface Figure {
+  readonly what: string;
+  readonly unit: string;
+  readonly measure: Measure;
+  /** What was wanted of it, in words. */
+  readonly wanted?: string;
+}
+
+export function figure(what: string, unit: string, runs: readonly number[], wanted?: string): Figure {
+  const found = { what, unit, measure: measure(runs), ...(wanted === undefined ? {} : { wanted }) };
+  const { min, median, max } = found.measure;
+  const shown = runs.length === 1 ? number(median) : `${number(min)} / ${number(median)} / ${number(max)}`;
+  console.log(`${what.padEnd(58)} ${shown} ${unit}${wanted === undefined ? "" : `   (wanted: ${wanted})`}`);
+  return found;
 }
 
 export interface Sides<T> {

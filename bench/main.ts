@@ -1,14 +1,15 @@
 /**
- * `npm run bench -- <name> [--runs 3] [--seconds 10] [--scale 10] [--rows 1000000] [--clients 16] [--pg-bin DIR] [--no-fsync]
- * [--sources] [--set key=value] [--out file.json]`. Prints minimum / median / maximum of both sides and their ratio, and
- * writes the figures with the machine's description as JSON.
+ * `npm run bench -- <name> [--runs 3] [--seconds 10] [--scale 10] [--rows 1000000] [--clients 16] [--connections 10000]
+ * [--pg-bin DIR] [--no-fsync] [--sources] [--set key=value] [--out file.json]`. Prints minimum / median / maximum of both sides
+ * and their ratio, and writes the figures with the machine's description as JSON.
  */
 import { writeFileSync } from "node:fs";
 import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { connections, connectionsSettings } from "./connections.ts";
 import { copyIn } from "./copy-in.ts";
-import type { Comparison } from "./interleave.ts";
+import type { Comparison, Figure } from "./interleave.ts";
 import { pointReads } from "./point-reads.ts";
 import type { BenchOptions } from "./servers.ts";
 import { startBenchServers, type BenchServers } from "./servers.ts";
@@ -16,14 +17,24 @@ import { streamOut } from "./stream-out.ts";
 import { tpchQueries } from "./tpch-queries.ts";
 import { writeScripts } from "./write-scripts.ts";
 
-type Benchmark = (servers: BenchServers, options: BenchOptions) => Promise<Comparison[]>;
+interface Benchmark {
+  readonly about: string;
+  /** Settings of the cluster that it needs. */
+  readonly settings?: (options: BenchOptions) => Readonly<Record<string, string>>;
+  readonly run: (servers: BenchServers, options: BenchOptions) => Promise<(Comparison | Figure)[]>;
+}
 
-const BENCHMARKS: Readonly<Record<string, { readonly run: Benchmark; readonly about: string }>> = {
+const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   "point-reads": { run: pointReads, about: "pgbench -S, 16 clients, simple, extended and prepared" },
   "write-scripts": { run: writeScripts, about: "pgbench tpcb-like and simple-update" },
   "stream-out": {
     run: streamOut,
     about: "a result of a million rows to one client, and the coordinator's memory",
+  },
+  connections: {
+    run: connections,
+    settings: connectionsSettings,
+    about: "10,000 open connections: memory of each, and 64 active ones among them",
   },
   "copy-in": { run: copyIn, about: "COPY FROM of a million rows" },
   tpch: { run: tpchQueries, about: "the 22 queries of TPC-H (--scale 0.1)" },
@@ -38,6 +49,7 @@ const { values, positionals } = parseArgs({
     scale: { type: "string" },
     rows: { type: "string", default: "1000000" },
     clients: { type: "string", default: "16" },
+    connections: { type: "string", default: "10000" },
     "pg-bin": { type: "string" },
     fsync: { type: "boolean", default: true },
     sources: { type: "boolean", default: false },
@@ -62,6 +74,7 @@ const options: BenchOptions = {
   scale: Number(values.scale ?? (name === "tpch" ? "0.1" : "10")),
   rows: Number(values.rows),
   clients: Number(values.clients),
+  connections: Number(values.connections),
   fsync: values.fsync,
   sources: values.sources,
   pgbench: values["pg-bin"] === undefined ? "pgbench" : join(values["pg-bin"], "pgbench"),
@@ -70,9 +83,12 @@ const options: BenchOptions = {
   ),
 };
 
-const servers = await startBenchServers(options);
+const servers = await startBenchServers({
+  ...options,
+  set: { ...benchmark.settings?.(options), ...options.set },
+});
 try {
-  const comparisons = await benchmark.run(servers, options);
+  const results = await benchmark.run(servers, options);
   const machine = {
     cpu: cpus()[0]?.model ?? "",
     cores: cpus().length,
@@ -80,7 +96,7 @@ try {
     node: process.version,
   };
   const out = values.out ?? join(tmpdir(), `pleiad-bench-${name}.json`);
-  const result = { name, at: new Date().toISOString(), machine, options, comparisons };
+  const result = { name, at: new Date().toISOString(), machine, options, results };
   writeFileSync(out, `${JSON.stringify(result, undefined, 2)}\n`);
   console.log(`written to ${out}`);
 } finally {

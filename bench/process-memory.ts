@@ -1,12 +1,20 @@
-/** Memory of other processes together, as Linux accounts it; undefined elsewhere. What they share is counted in each. */
+/** Memory of other processes together, as Linux accounts it; undefined elsewhere. */
 import { readFileSync, writeFileSync } from "node:fs";
 
+const PAGE_BYTES = 4096;
+
+/** What they share is counted in each. */
 export function residentBytes(pids: readonly number[]): number | undefined {
   return sum(pids, "VmRSS");
 }
 
 export function peakResidentBytes(pids: readonly number[]): number | undefined {
   return sum(pids, "VmHWM");
+}
+
+/** What several processes share is counted once, parts of it in each (PSS). */
+export function proportionalBytes(pids: readonly number[]): number | undefined {
+  return sum(pids, "Pss", "smaps_rollup");
 }
 
 /** Starts the peaks anew. */
@@ -19,22 +27,29 @@ export function resetPeak(pids: readonly number[]): void {
     }
 }
 
-function sum(pids: readonly number[], field: string): number | undefined {
+function sum(pids: readonly number[], field: string, file = "status"): number | undefined {
   let bytes: number | undefined;
   for (const pid of pids) {
-    const of = statusField(pid, field);
+    const of = fieldOf(`/proc/${pid}/${file}`, field);
     if (of !== undefined) bytes = (bytes ?? 0) + of;
   }
   return bytes;
 }
 
-function statusField(pid: number, field: string): number | undefined {
+/** A line "field: number kB". */
+function fieldOf(file: string, field: string): number | undefined {
   try {
-    const match = new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(
-      readFileSync(`/proc/${pid}/status`, "utf8"),
-    );
+    const match = new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(readFileSync(file, "utf8"));
     return match ? Number(match[1]) * 1024 : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** What the kernel holds for all sockets of the machine, both ends of a connection within it: buffers, and the objects themselves. */
+export function kernelBytes(): number | undefined {
+  const slab = fieldOf("/proc/meminfo", "Slab");
+  if (slab === undefined) return undefined;
+  const pages = /^TCP: .* mem (\d+)/m.exec(readFileSync("/proc/net/sockstat", "utf8"))?.[1] ?? "0";
+  return slab + Number(pages) * PAGE_BYTES;
 }

@@ -15,6 +15,8 @@ export interface BenchOptions {
   readonly scale: number;
   readonly rows: number;
   readonly clients: number;
+  /** Open at the same time. */
+  readonly connections: number;
   readonly fsync: boolean;
   /** The sources (by tsx) instead of the build. */
   readonly sources: boolean;
