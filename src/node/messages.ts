@@ -24,14 +24,12 @@ export type ToProcess =
   | { readonly kind: "start"; readonly start: ProcessStart }
   /** To the listener. */
   | { readonly kind: "listen"; readonly host: string; readonly port: number }
+  /** To the listener, with the handle of the socket that another has listened on: go on. Of these connections there are handles. */
+  | { readonly kind: "take over"; readonly held: readonly number[] }
   /** To a worker, with the connection's handle: it is yours. */
   | { readonly kind: "session"; readonly id: number }
   /** To a worker, with the handle: another had this connection and died, or never got it. */
   | { readonly kind: "adopt"; readonly id: number }
-  /** To workers: the listener is a new one and has no duplicates; send it some. */
-  | { readonly kind: "duplicate" }
-  /** To the listener, with a duplicate's handle. */
-  | { readonly kind: "held"; readonly id: number }
   /** To the listener: that connection did not reach its worker. */
   | { readonly kind: "returned"; readonly id: number; readonly life: number }
   /** To the owner of the session: its client wants its statement cancelled. */
@@ -52,13 +50,13 @@ export type FromProcess =
   /** `prefix`: how the names of all transactions begin that this process will prepare. */
   | { readonly kind: "ready"; readonly prefix?: string }
   | { readonly kind: "failed"; readonly message: string }
+  /** From the listener, with the handle of its socket. */
   | { readonly kind: "listening"; readonly port: number }
   | { readonly kind: "cannot listen"; readonly code: string; readonly message: string }
-  /** From the listener, with the connection's handle: for the worker of this life. */
+  /** From the listener, with the handle of a new connection: for the worker of this life. */
   | { readonly kind: "session"; readonly id: number; readonly life: number }
+  /** From the listener: the worker of this life goes on with the connection. */
   | { readonly kind: "adopt"; readonly id: number; readonly life: number }
-  /** From a worker, with the handle of its connection. */
-  | { readonly kind: "held"; readonly id: number }
   | { readonly kind: "cancel"; readonly id: number }
   | { readonly kind: "closed"; readonly ids: readonly number[] }
   | { readonly kind: "settled"; readonly life: number }

@@ -3,7 +3,7 @@
  * socket that arrives begins to read at once, a handle stays unread until somebody makes a socket of it. Node's cluster module
  * passes connections in the same way.
  */
-import { Socket, type SocketConstructorOpts } from "node:net";
+import { Socket, type Server, type SocketConstructorOpts } from "node:net";
 
 export interface RawHandle {
   readonly fd: number;
@@ -19,9 +19,9 @@ export function handleOf(socket: Socket): RawHandle {
   return handle;
 }
 
-/** The handle of a socket that keeps it; undefined: it is closed. */
-export function sharedHandleOf(socket: Socket): RawHandle | undefined {
-  return (socket as unknown as { _handle: RawHandle | null })._handle ?? undefined;
+/** The handle of a server that listens, which keeps it. */
+export function handleOfServer(server: Server): RawHandle {
+  return (server as unknown as { _handle: RawHandle })._handle;
 }
 
 export function socketOf(handle: RawHandle): Socket {

@@ -97,7 +97,7 @@ export class NodeProcesses {
   }
 
   /** Connections of clients that this process has a handle of. */
-  clientConnections({ pid }: ProcessEntry): number {
+  clientConnections(pid: number): number {
     const port = this.cluster.port.toString(16).toUpperCase().padStart(4, "0");
     const established = "01";
     const inodes = new Set<string>();

@@ -208,42 +208,58 @@ test("O: clients that come and go leave no record taken and no file open", async
     const grown = [...now.files].filter(([pid, files]) => files > before.files.get(pid)! + few);
     return now.records === 0 && grown.length === 0;
   });
-  for (const entry of [...node.of("listener"), ...node.of("worker")])
-    expect(node.clientConnections(entry), entry.kind).toBe(0);
+  for (const pid of before.files.keys()) expect(node.clientConnections(pid)).toBe(0);
   expect([...counts().files.keys()]).toEqual([...before.files.keys()]);
 });
 
 const kinds = (entries: readonly ProcessEntry[]) => entries.map(({ kind }) => kind).toSorted();
 
-test("the listener is killed: sessions go on, new ones come, and a worker's death is still outlived", async () => {
+test("the listener is killed: sessions go on, nobody is refused, and a worker's death at the same moment is outlived", async () => {
   await node.whenComplete();
   const talks = [...(await oneOnEach()), await connect(), await connect()];
   for (const [number, talk] of talks.entries()) await talk.ask(`SET app.x = '${number}'`);
-  await node.kill(node.of("listener")[0]!);
-  for (const talk of talks) expect(await talk.value("SELECT count(*) FROM moving")).toBe("20");
-  const since = Date.now();
-  let fresh: Talk | undefined;
-  await until("new clients are let in", async () => {
-    fresh = await connect().catch((error: unknown) => {
-      expect(String(error)).toMatch(/ECONNREFUSED|ECONNRESET|connection lost/);
-      return undefined;
-    });
-    return fresh !== undefined;
-  });
-  expect(Date.now() - since).toBeLessThan(AT_ONCE_MS);
-  talks.push(fresh!);
-  await fresh!.ask("SET app.x = '4'");
-  // The new listener has been given what it did not accept itself.
-  await until(
-    "it has all connections",
-    () => node.clientConnections(node.of("listener")[0]!) === talks.length,
-  );
-  await node.kill(node.ownerOf(talks[0]!.wire));
-  for (const [number, talk] of talks.entries()) {
-    expect(await talk.value("SHOW app.x")).toBe(String(number));
-    expect(await talk.value("SELECT count(*) FROM moving")).toBe("20");
+  const listener = node.of("listener")[0]!;
+  const worker = node.ownerOf(talks[0]!.wire);
+  await Promise.all([node.kill(listener), node.kill(worker)]);
+  // Connections wait where the listener's socket is kept.
+  const fresh = await Promise.all(Array.from({ length: 4 }, () => connect()));
+  for (const talk of fresh) {
+    await talk.ask(`SET app.x = '${talks.length}'`);
+    talks.push(talk);
   }
+  const check = async () => {
+    for (const [number, talk] of talks.entries()) {
+      expect(await talk.value("SHOW app.x")).toBe(String(number));
+      expect(await talk.value("SELECT count(*) FROM moving")).toBe("20");
+    }
+  };
+  await check();
+  // The new listener knows what it did not accept itself.
+  await node.whenComplete();
+  await node.kill(node.ownerOf(talks[0]!.wire));
+  await check();
   await closeAll(talks);
+  await until("nobody is there", () => node.takenRecords === 0);
+});
+
+test("both workers are killed while clients connect: the supervisor keeps no connection of them", async () => {
+  await node.whenComplete();
+  await until("nobody is there", () => node.takenRecords === 0);
+  const supervisor = cluster.state().coordinator.pid;
+  const sockets = () => openFiles(supervisor).filter((file) => file.startsWith("socket:")).length;
+  const before = sockets();
+  for (let round = 0; round < 2; round++) {
+    const arrivals = Array.from({ length: 20 }, () => connect());
+    const arrived = Promise.allSettled(arrivals);
+    await Promise.all(node.of("worker").map((worker) => node.kill(worker)));
+    const talks = (await arrived).flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+    for (const talk of talks) expect(await talk.value("SELECT 1")).toBe("1");
+    await closeAll(talks);
+    await node.whenComplete();
+  }
+  await until("nobody is there", () => node.takenRecords === 0);
+  // A process's channel is a socket too: as many as before.
+  await until("the supervisor has no more sockets than before", () => sockets() <= before);
 });
 
 test("the transaction process is killed: definitions and databases are made and dropped all the same", async () => {

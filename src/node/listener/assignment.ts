@@ -1,4 +1,4 @@
-/** Which worker serves which connection: the one that has the fewest. */
+/** Which worker serves which connection: the one that has the fewest. What it goes by is in the shared memory, for the next listener too. */
 import type { NodeMemory } from "../../shared-memory/node-memory.ts";
 import { SessionState } from "../../shared-memory/session-table.ts";
 import type { RawHandle } from "../raw-handle.ts";
@@ -7,18 +7,20 @@ import type { RawHandle } from "../raw-handle.ts";
 const LOOK_AGAIN_MS = 20;
 
 export interface AssignmentActions {
-  /** Sends the connection to the worker of this life; `new`: no worker has had it. */
-  give(id: number, life: number, handle: RawHandle, isNew: boolean): void;
+  /** Sends the connection to the worker of this life; `handle`: it is a new one. */
+  give(id: number, life: number, handle: RawHandle | undefined): void;
   /** There is no room for it. */
   refuse(handle: RawHandle): void;
+  /** Nobody goes on with these. */
+  closed(ids: readonly number[]): void;
 }
 
 export class Assignment {
   private readonly memory: NodeMemory;
   private readonly serving: number;
   private readonly actions: AssignmentActions;
-  /** Our duplicates of the clients' connections. */
-  private readonly handles = new Map<number, RawHandle>();
+  /** New connections that no worker has yet. */
+  private readonly arrived = new Map<number, RawHandle>();
   /** Connections of each worker, by its life. */
   private readonly load = new Map<number, number>();
   /** Connections for which no worker is ready. */
@@ -28,35 +30,39 @@ export class Assignment {
   /** `serving`: workers that get connections at the same time. */
   constructor(memory: NodeMemory, serving: number, actions: AssignmentActions) {
     this.memory = memory;
-    this.forgetLost();
     this.serving = serving;
     this.actions = actions;
+  }
+
+  /** Another listener had the connections before; of those that are `held` there is a handle. */
+  takeOver(held: readonly number[]): void {
+    const { sessions, processes } = this.memory;
+    const there = new Set(held);
+    const lives = new Set(processes.entries().map(({ life }) => life));
+    const taken = sessions.taken();
+    this.load.clear();
+    for (const id of taken) this.count(sessions.owner(id), 1);
+    for (const id of taken)
+      if (sessions.state(id) === SessionState.closed || !there.has(id)) this.drop(id);
+      else if (!lives.has(sessions.owner(id))) this.assign(id);
   }
 
   accept(handle: RawHandle): void {
     const id = this.memory.sessions.allot();
     if (id === undefined) return this.actions.refuse(handle);
-    this.handles.set(id, handle);
+    this.arrived.set(id, handle);
     this.assign(id);
   }
 
   /** Its worker has died before it had the connection. */
   returned(id: number, life: number): void {
+    const { sessions } = this.memory;
     // Its end may have been heard first: then the connection is another's already.
-    if (this.handles.has(id) && this.memory.sessions.owner(id) === life) this.assign(id);
-  }
-
-  /** Another listener had it, and has died. */
-  hold(id: number, handle: RawHandle): void {
-    if (!this.memory.sessions.isCurrent(id) || this.handles.has(id)) return handle.close();
-    this.handles.set(id, handle);
-    this.count(this.memory.sessions.owner(id), 1);
+    if (sessions.isCurrent(id) && sessions.owner(id) === life) this.assign(id);
   }
 
   /** Its worker is done with it. */
   closed(id: number): void {
-    this.handles.get(id)?.close();
-    this.handles.delete(id);
     const { sessions } = this.memory;
     if (!sessions.isCurrent(id)) return;
     this.count(sessions.owner(id), -1);
@@ -66,24 +72,16 @@ export class Assignment {
   /** What a worker served that has died goes to others. */
   workerEnded(life: number): void {
     const { sessions } = this.memory;
+    for (const id of sessions.ownedBy(life))
+      if (sessions.state(id) === SessionState.closed) this.drop(id);
+      else this.assign(id);
     this.load.delete(life);
-    for (const id of sessions.ownedBy(life)) {
-      if (sessions.state(id) !== SessionState.closed && this.handles.has(id)) this.assign(id);
-      else this.drop(id);
-    }
-  }
-
-  /** Connections of which no process has a handle any more. */
-  private forgetLost(): void {
-    const { sessions, processes } = this.memory;
-    const lives = new Set(processes.entries().map(({ life }) => life));
-    for (const id of sessions.taken())
-      if (sessions.state(id) === SessionState.closed || !lives.has(sessions.owner(id))) this.drop(id);
   }
 
   private drop(id: number): void {
     this.memory.sessions.close(id);
     this.closed(id);
+    this.actions.closed([id]);
   }
 
   private count(life: number, change: 1 | -1): void {
@@ -97,10 +95,12 @@ export class Assignment {
       this.looking ??= setInterval(() => this.assignWaiting(), LOOK_AGAIN_MS);
       return;
     }
-    const isNew = this.memory.sessions.owner(id) === 0;
+    const { sessions } = this.memory;
+    this.count(sessions.owner(id), -1);
     this.count(worker, 1);
-    this.memory.sessions.setOwner(id, worker);
-    this.actions.give(id, worker, this.handles.get(id)!, isNew);
+    sessions.setOwner(id, worker);
+    this.actions.give(id, worker, this.arrived.get(id));
+    this.arrived.delete(id);
   }
 
   private assignWaiting(): void {
@@ -109,7 +109,7 @@ export class Assignment {
     this.looking = undefined;
     const waiting = [...this.waiting];
     this.waiting.clear();
-    for (const id of waiting) if (this.handles.has(id)) this.assign(id);
+    for (const id of waiting) if (this.memory.sessions.isCurrent(id)) this.assign(id);
   }
 
   /** Of the workers that serve; the youngest stand by for one that dies. */

@@ -1,13 +1,13 @@
 /**
- * The listener: accepts connections, gives each to a session worker, and keeps a duplicate. It reads nothing from them and writes
- * nothing to them, so that it stays quick whatever clients send.
+ * The listener: accepts connections and gives each to a session worker. It reads nothing from them and writes nothing to them, so that
+ * it stays quick whatever clients send; and it keeps nothing, so that the next one knows as much.
  */
 import net from "node:net";
 import type { Log } from "../../observe/log.ts";
 import type { NodeMemory } from "../../shared-memory/node-memory.ts";
 import type { Channel } from "../channel.ts";
 import type { ProcessStart } from "../messages.ts";
-import { handleOf, type RawHandle } from "../raw-handle.ts";
+import { handleOf, handleOfServer, type RawHandle } from "../raw-handle.ts";
 import { Assignment } from "./assignment.ts";
 
 const BACKLOG = 4096;
@@ -19,12 +19,16 @@ export async function runListener(
   log: Log,
 ): Promise<void> {
   const assignment = new Assignment(memory, start.workers, {
-    give: (id, life, handle, isNew) =>
-      void channel.send({ kind: isNew ? "session" : "adopt", id, life }, handle),
+    give: (id, life, handle) => {
+      if (handle === undefined) void channel.send({ kind: "adopt", id, life });
+      // The supervisor has one of its own by then.
+      else void channel.send({ kind: "session", id, life }, handle).then(() => handle.close());
+    },
     refuse: (handle) => {
       log.warn("a connection was refused: no room for more", { connections: memory.sessions.capacity });
       handle.close();
     },
+    closed: (ids) => void channel.send({ kind: "closed", ids }),
   });
   const server = net.createServer({ pauseOnConnect: true }, (socket) => {
     let handle: RawHandle;
@@ -37,8 +41,10 @@ export async function runListener(
   });
   channel.listen((message, handle) => {
     if (message.kind === "listen") listen(server, message.host, message.port, channel);
-    else if (message.kind === "closed") for (const id of message.ids) assignment.closed(id);
-    else if (message.kind === "held" && handle !== undefined) assignment.hold(message.id, handle);
+    else if (message.kind === "take over") {
+      assignment.takeOver(message.held);
+      server.listen(handle, BACKLOG);
+    } else if (message.kind === "closed") for (const id of message.ids) assignment.closed(id);
     else if (message.kind === "returned") assignment.returned(message.id, message.life);
     else if (message.kind === "ended") assignment.workerEnded(message.life);
     else if (message.kind === "stop") process.exit(0);
@@ -52,6 +58,7 @@ function listen(server: net.Server, host: string, port: number, channel: Channel
   server.once("error", failed);
   server.listen({ host, port, backlog: BACKLOG }, () => {
     server.off("error", failed);
-    void channel.send({ kind: "listening", port: (server.address() as net.AddressInfo).port });
+    const taken = (server.address() as net.AddressInfo).port;
+    void channel.send({ kind: "listening", port: taken }, handleOfServer(server));
   });
 }

@@ -14,6 +14,8 @@ import type { RawHandle } from "../raw-handle.ts";
 import { clusterCertificate, clusterSecret } from "../cluster-secrets.ts";
 import { Child } from "./child.ts";
 import { openGates } from "./gates.ts";
+import { HeldConnections } from "./held-connections.ts";
+import { Listening } from "./listening.ts";
 import { Silence } from "./silence.ts";
 
 export interface NodeOptions {
@@ -50,23 +52,12 @@ export function workerCount(config: PleiadConfig): number {
   return Math.max(1, Math.min(wanted, Math.floor(config.pool.per_node / 2)));
 }
 
-/** Why nobody can listen there. */
-export class CannotListen extends Error {
-  /** The operating system's code: EADDRINUSE, EACCES … */
-  readonly code: string;
-
-  constructor(code: string, message: string) {
-    super(message);
-    this.code = code;
-  }
-}
-
 export class Supervisor {
   private readonly options: NodeOptions;
   private readonly memory: NodeMemory;
   private readonly children: Child[] = [];
-  private listening: { readonly host: string; readonly port: number } | undefined;
-  private answer: { resolve(port: number): void; reject(error: Error): void } | undefined;
+  private readonly listening = new Listening();
+  private readonly connections = new HeldConnections();
   /** Lives whose prepared transactions are still to be finished. */
   private readonly unsettled = new Map<number, string>();
   /** Who waits for all to leave a database, and for how many. */
@@ -120,13 +111,8 @@ export class Supervisor {
   }
 
   /** Lets clients in. Gives the port (0 took any). Throws CannotListen. */
-  async listen(host: string, port: number): Promise<number> {
-    const taken = await new Promise<number>((resolve, reject) => {
-      this.answer = { resolve, reject };
-      this.only("listener").send({ kind: "listen", host, port });
-    });
-    this.listening = { host, port: taken };
-    return taken;
+  listen(host: string, port: number): Promise<number> {
+    return this.listening.begin(this.only("listener"), host, port);
   }
 
   processes(): readonly ProcessEntry[] {
@@ -142,8 +128,11 @@ export class Supervisor {
   async close(): Promise<void> {
     clearInterval(this.looking);
     const of = (kind: ProcessKind) => this.children.filter((child) => child.kind === kind);
-    for (const kind of ["listener", "worker", "transactions"] as const)
+    for (const kind of ["listener", "worker", "transactions"] as const) {
       await Promise.all(of(kind).map((child) => child.stop()));
+      if (kind === "listener") this.listening.end();
+      if (kind === "worker") this.connections.closeAll();
+    }
     rmSync(this.options.memory, { recursive: true, force: true });
   }
 
@@ -172,21 +161,21 @@ export class Supervisor {
   private heard(child: Child, message: FromProcess, handle: RawHandle | undefined): void {
     switch (message.kind) {
       case "listening":
-        this.answer?.resolve(message.port);
-        this.answer = undefined;
-        return;
+        return this.listening.begun(message.port, handle!);
       case "cannot listen":
-        return this.cannotListen(message.code, message.message);
+        return this.listening.failed(message.code, message.message);
       case "session":
+        this.connections.keep(message.id, handle!);
+        return this.passOn(message);
       case "adopt":
-        return this.passOn({ kind: message.kind, id: message.id }, message.life, handle!);
-      case "held":
-        return this.only("listener").send(message, handle, () => handle!.close());
+        return this.passOn(message);
       case "cancel":
         this.withLife(this.memory.sessions.owner(message.id))?.send(message);
         return;
       case "closed":
-        return this.only("listener").send(message);
+        for (const id of message.ids) this.connections.close(id);
+        if (child.kind !== "listener") this.only("listener").send(message);
+        return;
       case "settled":
         this.unsettled.delete(message.life);
         return;
@@ -201,42 +190,23 @@ export class Supervisor {
     }
   }
 
-  private cannotListen(code: string, message: string): void {
-    if (this.answer !== undefined) this.answer.reject(new CannotListen(code, message));
-    else {
-      // The port of a listener that died is taken for a moment by what it left.
-      this.options.log.error("the listener cannot listen again", { code });
-      setTimeout(() => this.listenAgain(), 200);
-    }
-    this.answer = undefined;
-  }
-
-  private passOn(
-    message: { readonly kind: "session" | "adopt"; readonly id: number },
-    life: number,
-    handle: RawHandle,
-  ): void {
-    const worker = this.withLife(life);
-    const lost = (error: Error | null) => {
-      handle.close();
-      if (error !== null) this.only("listener").send({ kind: "returned", id: message.id, life });
+  private passOn({ kind, id, life }: Extract<FromProcess, { kind: "session" | "adopt" }>): void {
+    const connection = this.connections.lend(id);
+    if (connection === undefined) return this.only("listener").send({ kind: "closed", ids: [id] });
+    const sent = (error: Error | null) => {
+      connection.sent();
+      if (error !== null) this.only("listener").send({ kind: "returned", id, life });
     };
-    if (worker === undefined) lost(new Error("the worker has gone"));
-    else worker.send(message, handle, lost);
+    const worker = this.withLife(life);
+    if (worker === undefined) sent(new Error("the worker has gone"));
+    else worker.send({ kind, id }, connection.handle, sent);
   }
 
   private ready(child: Child): void {
-    if (child.kind === "listener") {
-      this.listenAgain();
-      for (const worker of this.children) if (worker.kind === "worker") worker.send({ kind: "duplicate" });
-    }
+    if (child.kind === "listener") this.listening.goOn(child, this.connections.ids());
     if (child.kind === "transactions")
       for (const [life, prefix] of this.unsettled) child.send({ kind: "settle", life, prefix });
     this.onChange();
-  }
-
-  private listenAgain(): void {
-    if (this.listening !== undefined) this.only("listener").send({ kind: "listen", ...this.listening });
   }
 
   private ended(child: Child, reason: string, delayMs: number): void {

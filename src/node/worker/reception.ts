@@ -9,7 +9,7 @@ import { KeptSession, readKept, type RestoredSession } from "../../session/kept-
 import { Session, type Client } from "../../session/session.ts";
 import { Status } from "../../protocol/message-types.ts";
 import { SessionState, type SessionTable } from "../../shared-memory/session-table.ts";
-import { sharedHandleOf, socketOf, type RawHandle } from "../raw-handle.ts";
+import { socketOf, type RawHandle } from "../raw-handle.ts";
 import { tcpPosition } from "./tcp-position.ts";
 import { refuseClient, startClient, type ClientSession, type StartupOptions } from "./client-startup.ts";
 
@@ -34,8 +34,6 @@ export interface ClientRegister {
   closed(ids: readonly number[]): void;
   /** The session of another process is to be cancelled. */
   cancel(id: number): void;
-  /** Here is a handle of this connection for who holds the duplicates. */
-  duplicate(id: number, handle: RawHandle): void;
 }
 
 export class Reception {
@@ -116,14 +114,6 @@ export class Reception {
     const { user, database, options } = kept.state;
     const client = { socket, user, database, options, processId: id, conversation, rest: NOTHING };
     this.begin({ ...client, keyData: NOTHING }).resume(kept, loss);
-  }
-
-  /** The listener is a new one. */
-  duplicate(): void {
-    for (const [id, socket] of this.sockets) {
-      const handle = sharedHandleOf(socket);
-      if (handle !== undefined) this.register.duplicate(id, handle);
-    }
   }
 
   private async accept(socket: net.Socket, id: number): Promise<void> {

@@ -79,7 +79,6 @@ export async function runWorker(
     counted: (change) => memory.processes.countSession(start.slot, change),
     closed: (ids) => void channel.send({ kind: "closed", ids }),
     cancel: (id) => void channel.send({ kind: "cancel", id }),
-    duplicate: (id, handle) => void channel.send({ kind: "held", id }, handle),
   });
 
   const stop = async () => {
@@ -89,7 +88,6 @@ export async function runWorker(
   channel.listen((message, handle) => {
     if (message.kind === "session" && handle !== undefined) reception.receive(socketOf(handle), message.id);
     else if (message.kind === "adopt" && handle !== undefined) reception.adopt(handle, message.id);
-    else if (message.kind === "duplicate") reception.duplicate();
     else if (message.kind === "cancel") reception.cancel(message.id);
     else if (message.kind === "leave") fellows.asked(message.database, message.ticket);
     else if (message.kind === "left") fellows.answered(message.ticket);
