@@ -160,6 +160,8 @@ export class Multiplexer {
   private readonly timer: NodeJS.Timeout;
   /** Statements that went through a shared pipeline. */
   statements = 0;
+  /** Of them, those that run again elsewhere: what went wrong was the connection's, not theirs. */
+  runAgain = 0;
 
   constructor(pools: Pools) {
     this.pools = pools;

@@ -14,6 +14,14 @@ export interface PoolOptions {
   readonly waitMsMax: number;
 }
 
+/** Since the beginning: connections lent, those that somebody waited for, connections opened; and those that are open. */
+export interface PoolCounts {
+  readonly lent: number;
+  readonly waited: number;
+  readonly opened: number;
+  readonly open: number;
+}
+
 interface Waiter {
   readonly key: string;
   readonly user: string;
@@ -34,6 +42,10 @@ class ServerPool {
   private opening = 0;
   private readonly waiters: Waiter[] = [];
   private ended = false;
+  /** Since the beginning: connections lent, those that somebody waited for, connections opened. */
+  lent = 0;
+  waited = 0;
+  opened = 0;
 
   constructor(server: Server, options: PoolOptions) {
     this.server = server;
@@ -47,9 +59,11 @@ class ServerPool {
     custom: readonly string[],
   ): BackendConnection | Promise<BackendConnection> {
     const key = `${user}\0${database}`;
+    this.lent++;
     const idle = this.idle.get(key) ?? [];
     const at = idle.findLastIndex((connection) => fits(connection, custom));
     if (at >= 0) return idle.splice(at, 1)[0]!;
+    this.waited++;
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         const at = this.waiters.indexOf(waiter);
@@ -117,6 +131,10 @@ class ServerPool {
     this.give(connection);
   }
 
+  get open(): number {
+    return this.all.size;
+  }
+
   end(): void {
     this.ended = true;
     for (const connection of this.all) connection.close();
@@ -139,7 +157,7 @@ class ServerPool {
         // Closing a connection may have served others meanwhile.
         continue;
       }
-      void this.open(this.waiters[this.opening]!);
+      void this.openFor(this.waiters[this.opening]!);
     }
   }
 
@@ -155,7 +173,7 @@ class ServerPool {
     return false;
   }
 
-  private async open(first: Waiter): Promise<void> {
+  private async openFor(first: Waiter): Promise<void> {
     this.opening++;
     try {
       const connection = await BackendConnection.connect(this.server, {
@@ -163,6 +181,7 @@ class ServerPool {
         database: first.database,
       });
       this.all.add(connection);
+      this.opened++;
       connection.whenClosed(() => {
         this.all.delete(connection);
         const list = this.idle.get(first.key);
@@ -217,6 +236,14 @@ export class Pools {
 
   closeIdle(database: string): void {
     for (const pool of this.pools.values()) pool.closeIdle(database);
+  }
+
+  /** Of all servers. */
+  get counts(): PoolCounts {
+    const counts = { lent: 0, waited: 0, opened: 0, open: 0 };
+    for (const pool of this.pools.values())
+      for (const name of Object.keys(counts) as (keyof PoolCounts)[]) counts[name] += pool[name];
+    return counts;
   }
 
   end(): void {

@@ -73,6 +73,7 @@ export class Answer implements Receiver {
         if (this.translate !== undefined && !this.translated(buffer, start)) return;
         this.scope.rowsLeft--;
         if (this.rows++ === 0) this.scope.begin();
+        this.output.rowsSent++;
         this.output.append(buffer, start, end);
         if (this.output.full && !this.paused) this.waitForClient();
         return;

@@ -35,6 +35,8 @@ export class ClientOutput {
   full = false;
   private waiting: (() => void)[] = [];
   closed = false;
+  /** Rows of the running statement that went this way. */
+  rowsSent = 0;
 
   constructor(socket: Duplex, counter?: WriteCounter) {
     this.socket = socket;

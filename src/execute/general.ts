@@ -93,6 +93,7 @@ export async function openWorkplace(
   let past: CatalogSnapshot | undefined;
   try {
     if (general.readsCatalogs) past = await CatalogSnapshot.take(context);
+    context.progress.enter("moving data");
     await sources.open(general.tables, run);
     lease = await context.transaction.leaseApart(node);
     await preludeDone(lease);
@@ -115,6 +116,7 @@ export async function openWorkplace(
     await requireSameDefinitions(context.definitions);
     context.running.delete(connection);
     await sources.close();
+    context.progress.enter("running");
     return lease;
   } catch (error) {
     sources.abandon();

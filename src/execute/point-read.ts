@@ -59,7 +59,10 @@ export async function runPointRead(
   if (error === undefined) return { tag: answer.tag };
   if (error instanceof StalePlan) throw error;
   forgetPrepared(connection, key, error);
-  if (!answer.passing && !context.cancelled && isNotItsOwn(error)) return undefined;
+  if (!answer.passing && !context.cancelled && isNotItsOwn(error)) {
+    context.multiplexer.runAgain++;
+    return undefined;
+  }
   answer.pass();
   if (!answer.bound) run.preface.drop();
   throw clientError(error, plan.statement, text.splices);

@@ -9,6 +9,11 @@ import type { SessionTransaction } from "../transaction/session-transaction.ts";
 import type { ClientOutput } from "./client-output.ts";
 import type { Definitions } from "./stale-plan.ts";
 
+/** Hears how far a statement has come, for who looks at the session. */
+export interface Progress {
+  enter(phase: "running" | "moving data"): void;
+}
+
 /** The session for which statements run. */
 export interface ExecutionContext {
   readonly pools: Pools;
@@ -17,6 +22,7 @@ export interface ExecutionContext {
   readonly internalRole: string;
   readonly transaction: SessionTransaction;
   readonly output: ClientOutput;
+  readonly progress: Progress;
   /** By server: what passes the gate (catalog/install-gate.ts). */
   readonly gateSecrets: ReadonlyMap<string, string>;
   /** Compute nodes by name. */

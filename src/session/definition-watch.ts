@@ -44,7 +44,9 @@ export class DefinitionWatch implements Definitions {
 
   async haveChanged(): Promise<boolean> {
     const { session } = this;
+    session.execution.enter("waiting for definitions");
     await session.catalog.settled();
+    session.execution.enter("running");
     const { version } = session.catalog;
     const now = await session.view.permanentSnapshot();
     const before = this.plannedWith!;

@@ -41,6 +41,8 @@ function malformed(): PgError {
 }
 
 interface Portal {
+  /** As the client wrote it. */
+  readonly text: Buffer;
   readonly planned: PlannedStatement | undefined;
   readonly bind: BindMessage;
   readonly parameterTypes: readonly number[];
@@ -167,6 +169,7 @@ export class ExtendedQuery {
     if (message.name !== "" && session.prepared.has(message.name))
       throw pgError("42P05", `prepared statement "${message.name}" already exists`);
     if (message.name === "") session.prepared.delete("");
+    session.execution.begin(message.query);
     const text = Buffer.from(escapedText(session, message.query));
     const planned = (await planQueryString(session, text, message.parameterTypes, true))[0];
     this.refuseInFailedTransaction(planned);
@@ -236,6 +239,7 @@ export class ExtendedQuery {
       );
     this.session.prepared.bound(message.statement);
     this.portals.set(message.portal, {
+      text: prepared.source ?? prepared.text,
       planned,
       bind: message,
       parameterTypes: prepared.parameterTypes,
@@ -307,6 +311,7 @@ export class ExtendedQuery {
       return;
     }
     session.context.cancelled = false;
+    session.beginStatement(portal.text, true);
     // Followed by Sync, the statement stands alone; otherwise it is the first of a pipeline that commits at Sync.
     if (session.transaction.kind === "none" && session.messages.peekType() !== Frontend.sync)
       session.transaction.begin("implicit", "BEGIN");

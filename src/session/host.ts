@@ -5,7 +5,14 @@ import type { Pools } from "../backend/pool.ts";
 import type { CommitLog } from "../transaction/two-phase-commit.ts";
 import type { NodeMemory } from "../shared-memory/node-memory.ts";
 import type { SharedDatabase } from "../shared-memory/shared-database.ts";
+import type { SharedStore } from "../shared-memory/store.ts";
 import type { DatabaseCatalogs } from "./database-catalog.ts";
+
+/** Counted by the sessions of one process. */
+export interface SessionCounts {
+  statements: number;
+  plansMade: number;
+}
 
 export interface SessionHost {
   readonly pools: Pools;
@@ -17,6 +24,9 @@ export interface SessionHost {
   readonly computeNodes: readonly string[];
   /** The node that this process belongs to. */
   readonly memory: NodeMemory;
+  /** What sessions of this process have done since it began. */
+  readonly counts: SessionCounts;
+  readonly store: SharedStore;
   /** What outlives the process that serves a session. */
   readonly kept: SharedDatabase;
   /** By server: what passes the gate (catalog/install-gate.ts). */

@@ -124,6 +124,8 @@ async function planOnce(
 ): Promise<PlannedStatement> {
   // As PostgreSQL does: names in it are not even looked up, and nothing can be asked within a transaction that has failed.
   if (session.transaction.failed && !("TransactionStmt" in statement.tree)) throw transactionAborted();
+  session.execution.enter("planning");
+  session.host.counts.plansMade++;
   const snapshot = await session.view.loadSnapshot();
   const base = unplanned(session, snapshot, statement);
   if (classify(statement.tree) === "write") {

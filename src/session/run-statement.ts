@@ -54,6 +54,7 @@ export function runStatement(session: Session, planned: PlannedStatement, run: R
     return reportLoss(session, planned, run);
   if (session.transaction.failed && planned.tag !== "TransactionStmt") throw transactionAborted();
   if (session.context.cancelled) throw statementCancelled();
+  session.execution.enter("running");
   // A portal that was not read to its end goes on where it stopped, whatever it is.
   if (run.portal?.resume !== undefined) {
     run.preface.sendTo(session.output);

@@ -1,6 +1,6 @@
 /**
- * pg_prepared_statements and pg_cursors are the session's, not those of a connection to the catalog node, and pleiad.processes and
- * pleiad.activity are the coordinator's: in a statement that names them, the rows stand in the place of the name.
+ * pg_prepared_statements and pg_cursors are the session's, not those of a connection to the catalog node, and the views of the schema
+ * pleiad are the coordinator's: in a statement that names them, the rows stand in the place of the name.
  */
 import { parseStatements } from "../sql/parse.ts";
 import { quoteLiteral } from "../sql/quote.ts";
@@ -8,14 +8,25 @@ import { applySplices } from "../sql/splice.ts";
 import type { ParsedStatement, Splice } from "../sql/statement.ts";
 import { nextToken, tokenName } from "../sql/tokens.ts";
 import { walk } from "../sql/walk.ts";
-import { activityRows, processRows } from "./node-views.ts";
+import {
+  activityRows,
+  processRows,
+  sharedMemoryRows,
+  STATISTICS_COLUMNS,
+  statisticsRows,
+  taskRows,
+} from "./node-views.ts";
 import type { Session } from "./session.ts";
+import { visibleRoles } from "./visible-roles.ts";
+
+/** SQL expressions, one for each column. */
+type SqlRow = readonly string[];
 
 interface SessionView {
   /** Has to be written before the name, unless it is pg_catalog. */
   readonly schema: "pg_catalog" | "pleiad";
   readonly columns: string;
-  readonly rows: (session: Session) => Promise<string[]> | string[];
+  readonly rows: (session: Session) => Promise<SqlRow[]> | SqlRow[];
 }
 
 const oids = (list: readonly number[]): string => `'{${list.join(",")}}'::oid[]::regtype[]`;
@@ -29,8 +40,25 @@ const VIEWS: Readonly<Record<string, SessionView>> = {
   },
   activity: {
     schema: "pleiad",
-    columns: "pid, usename, datname, application_name, process, state",
-    rows: ({ host }) => activityRows(host.memory, host.kept),
+    columns:
+      "pid, usename, datname, application_name, process, backend_start, xact_start, query_start, state_change, wait_event_type, wait_event, state, phase, rows, query",
+    rows: async ({ host, transaction }) =>
+      activityRows(host.memory, host.kept, await visibleRoles(transaction)),
+  },
+  tasks: {
+    schema: "pleiad",
+    columns: "kind, process, pid, usename, datname, state, since, detail",
+    rows: async ({ host, transaction }) => taskRows(host.memory, host.kept, await visibleRoles(transaction)),
+  },
+  shared_memory: {
+    schema: "pleiad",
+    columns: "kind, name, bytes, entries, used",
+    rows: ({ host }) => sharedMemoryRows(host.memory, host.store),
+  },
+  statistics: {
+    schema: "pleiad",
+    columns: STATISTICS_COLUMNS,
+    rows: ({ host }) => statisticsRows(host.memory),
   },
   pg_prepared_statements: {
     schema: "pg_catalog",
@@ -43,7 +71,16 @@ const VIEWS: Readonly<Record<string, SessionView>> = {
           const fields = planned?.description?.fields;
           const results = fields === undefined ? "NULL::regtype[]" : oids(fields.map((f) => f.typeOid));
           const statement = quoteLiteral((source ?? text).toString());
-          return `${quoteLiteral(name)}::text, ${statement}::text, ${time(preparedAt)}, ${oids(parameterTypes)}, ${results}, ${fromSql}, 0::int8, 0::int8`;
+          return [
+            `${quoteLiteral(name)}::text`,
+            `${statement}::text`,
+            time(preparedAt),
+            oids(parameterTypes),
+            results,
+            String(fromSql),
+            "0::int8",
+            "0::int8",
+          ];
         }),
   },
   pg_cursors: {
@@ -57,7 +94,14 @@ const VIEWS: Readonly<Record<string, SessionView>> = {
             `SELECT is_scrollable FROM pg_catalog.pg_cursors WHERE name = ${quoteLiteral(name)}`,
           );
           const scrollable = row?.[0] === "t";
-          return `${quoteLiteral(name)}::text, ${quoteLiteral(statement)}::text, ${holdable}, ${binary}, ${scrollable}, ${time(createdAt)}`;
+          return [
+            `${quoteLiteral(name)}::text`,
+            `${quoteLiteral(statement)}::text`,
+            String(holdable),
+            String(binary),
+            String(scrollable),
+            time(createdAt),
+          ];
         }),
       ),
   },
@@ -96,9 +140,9 @@ export async function withSessionViews(
     let token = nextToken(statement.text, start)!;
     while (tokenName(statement.text, token) !== name) token = nextToken(statement.text, token.end)!;
     const { columns, rows } = VIEWS[name]!;
-    const selects = (await rows(session)).map((row) => `SELECT ${row}`);
-    if (selects.length === 0) selects.push(`SELECT ${EMPTY[name]!} WHERE false`);
-    const text = `(SELECT * FROM (${selects.join(" UNION ALL ")}) AS v (${columns}))${alias ? "" : ` AS ${name}`}`;
+    const values = (await rows(session)).map((row) => `(${row.join(", ")})`);
+    const source = values.length > 0 ? `VALUES ${values.join(", ")}` : `SELECT ${EMPTY[name]!} WHERE false`;
+    const text = `(SELECT * FROM (${source}) AS v (${columns}))${alias ? "" : ` AS ${name}`}`;
     splices.push({ start, end: token.end, text });
   }
   const text = applySplices(statement.text, splices);

@@ -14,6 +14,7 @@ import { errorResponse } from "../protocol/error-response.ts";
 import { SessionTransaction } from "../transaction/session-transaction.ts";
 import { SessionSettings } from "../transaction/settings.ts";
 import type { Conversation } from "../shared-memory/conversation.ts";
+import type { Execution } from "../shared-memory/execution-table.ts";
 import { CatalogView } from "./catalog-view.ts";
 import { Cursors } from "./cursors.ts";
 import { DefinitionWatch } from "./definition-watch.ts";
@@ -74,6 +75,8 @@ export class Session {
   readonly temporaries: Temporaries;
   /** What the running statement was planned for. */
   readonly watch = new DefinitionWatch(this);
+  /** On record for everybody who looks at the node. */
+  readonly execution: Execution;
   private readonly extended: ExtendedQuery;
   private ended = false;
   private readonly onEnd: () => void;
@@ -84,10 +87,12 @@ export class Session {
     this.host = host;
     this.client = client;
     this.onEnd = onEnd;
+    this.execution = host.memory.executions.of(client.processId);
     this.output = new ClientOutput(client.socket, {
       writes: (bytes) => {
         this.prepared.settleNamed();
         client.conversation.writes(bytes);
+        this.execution.sent(this.output.rowsSent);
       },
     });
     this.kept = new KeptSession(host.kept, client.processId);
@@ -110,6 +115,7 @@ export class Session {
       multiplexer: host.multiplexer,
       transaction: this.transaction,
       output: this.output,
+      progress: this.execution,
       gateSecrets: host.gateSecrets,
       computeNodes: host.computeNodes,
       snapshot: () => this.view.snapshot(),
@@ -156,6 +162,14 @@ export class Session {
       this.extended.skipping = true;
     }
     this.messages.startWithin(loss.held);
+  }
+
+  /** A statement begins; `text` is as the client wrote it, and `kept` as long as the session may run it again. */
+  beginStatement(text: Buffer, kept: boolean): void {
+    this.output.rowsSent = 0;
+    this.host.counts.statements++;
+    if (kept) this.execution.beginKept(text);
+    else this.execution.begin(text);
   }
 
   /** A statement's text as a string of code points. */
@@ -207,6 +221,7 @@ export class Session {
     const changed = this.transaction.changedCatalog;
     const settings = this.transaction.settings;
     this.client.conversation.mayCommit();
+    this.execution.enter("committing");
     try {
       if (changed) await this.catalog.commit(() => this.transaction.commit());
       else await this.transaction.commit();
@@ -246,6 +261,7 @@ export class Session {
     const { transaction } = this;
     if (transaction.settings !== this.keptSettings && !transaction.active) this.keepState();
     const { status } = transaction;
+    this.execution.end(status !== Status.idle);
     this.client.conversation.answers(status, this.holds);
     this.output.push(readyForQuery(status));
     this.output.flush();

@@ -12,6 +12,8 @@ import type { PlannedStatement } from "./planned-statement.ts";
 export class SharedDefinitions {
   private readonly snapshots: SharedDatabase;
   private readonly plansByKey: SharedDatabase;
+  /** Plans of other processes that were found. */
+  found = 0;
 
   constructor(store: SharedStore) {
     this.snapshots = store.database("definitions", "cache");
@@ -36,7 +38,9 @@ export class SharedDefinitions {
     snapshot: Snapshot,
   ): readonly PlannedStatement[] | undefined {
     const bytes = this.plansByKey.get(`${definitionKey(database, version)}\0${key}`);
-    return bytes && decodePlans(bytes, snapshot, version);
+    if (bytes === undefined) return undefined;
+    this.found++;
+    return decodePlans(bytes, snapshot, version);
   }
 
   keepPlans(database: string, version: number, key: string, plans: readonly PlannedStatement[]): void {

@@ -14,7 +14,9 @@ import type { Session } from "./session.ts";
 /** Never throws: what fails is reported to the client. */
 export async function simpleQuery(session: Session, message: ClientMessage): Promise<void> {
   try {
-    await runString(session, escapedText(session, textOf(message)));
+    const text = textOf(message);
+    session.beginStatement(text, false);
+    await runString(session, escapedText(session, text));
   } catch (error) {
     await session.fail(error);
   }

@@ -5,15 +5,18 @@
 import { mkdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DefinitionStates, definitionInts } from "./definition-states.ts";
+import { ExecutionTable, executionInts } from "./execution-table.ts";
 import { createZeroed, mapFile } from "./mapping.ts";
+import { ProcessCounters, counterInts } from "./process-counters.ts";
 import { PROCESSES_MAX, ProcessTable, processInts } from "./process-table.ts";
 import { SessionTable, sessionInts } from "./session-table.ts";
+import { TASKS_MAX, TaskTable, taskInts } from "./task-table.ts";
 
 const INT_BYTES = 4;
 const HEADER_INTS = 16;
 /** "PLEI", and the layout's version. */
 const MAGIC = 0x504c4549;
-const LAYOUT = 1;
+const LAYOUT = 2;
 const FILE = "node-memory";
 
 export interface NodeMemorySize {
@@ -21,25 +24,83 @@ export interface NodeMemorySize {
   readonly sessions: number;
 }
 
+/** One of the parts of the file. */
+export interface Region {
+  readonly name: string;
+  readonly bytes: number;
+  /** Its records, and how many of them somebody has; undefined where that is not known. */
+  readonly entries: number | undefined;
+  readonly used: number | undefined;
+}
+
+/** The parts in their order, in integers: each begins where a double may. */
+function layoutOf({ sessions }: NodeMemorySize) {
+  return {
+    processes: processInts,
+    definitions: definitionInts(PROCESSES_MAX),
+    sessions: sessionInts(sessions),
+    executions: executionInts(sessions),
+    tasks: taskInts,
+    counters: counterInts,
+  };
+}
+
 function intsOf(size: NodeMemorySize): number {
-  return HEADER_INTS + processInts + definitionInts(PROCESSES_MAX) + sessionInts(size.sessions);
+  return Object.values(layoutOf(size)).reduce((sum, ints) => sum + ints, HEADER_INTS);
 }
 
 export class NodeMemory {
   readonly processes: ProcessTable;
   readonly definitions: DefinitionStates;
   readonly sessions: SessionTable;
+  readonly executions: ExecutionTable;
+  readonly tasks: TaskTable;
+  readonly counters: ProcessCounters;
+  private readonly size: NodeMemorySize;
 
   private constructor(buffer: ArrayBuffer, size: NodeMemorySize) {
+    this.size = size;
+    const layout = layoutOf(size);
     let at = HEADER_INTS;
-    const section = (ints: number): Int32Array => {
+    const section = (name: keyof typeof layout): Int32Array => {
       const start = at;
-      at += ints;
-      return new Int32Array(buffer, start * INT_BYTES, ints);
+      at += layout[name];
+      return new Int32Array(buffer, start * INT_BYTES, layout[name]);
     };
-    this.processes = new ProcessTable(section(processInts));
-    this.definitions = new DefinitionStates(section(definitionInts(PROCESSES_MAX)));
-    this.sessions = new SessionTable(section(sessionInts(size.sessions)));
+    this.processes = new ProcessTable(section("processes"));
+    this.definitions = new DefinitionStates(section("definitions"));
+    this.sessions = new SessionTable(section("sessions"));
+    this.executions = new ExecutionTable(section("executions"));
+    this.tasks = new TaskTable(section("tasks"));
+    this.counters = new ProcessCounters(section("counters"));
+  }
+
+  /** A process has ended: what it alone had is given back. `process`: its record in the table of processes. */
+  forgetProcess(process: number, life: number): void {
+    this.definitions.forgetProcess(process);
+    this.tasks.forget(life);
+    this.counters.reset(process);
+  }
+
+  /** The parts of the file, and how full each is. */
+  regions(): Region[] {
+    const layout = layoutOf(this.size);
+    const region = (name: keyof typeof layout, entries?: number, used?: number): Region => ({
+      name,
+      bytes: layout[name] * INT_BYTES,
+      entries,
+      used,
+    });
+    const processes = this.processes.entries().length;
+    const sessions = this.sessions.taken().length;
+    return [
+      region("processes", PROCESSES_MAX, processes),
+      region("definitions"),
+      region("sessions", this.size.sessions, sessions),
+      region("executions", this.size.sessions, sessions),
+      region("tasks", TASKS_MAX, this.tasks.entries().length),
+      region("counters", PROCESSES_MAX, processes),
+    ];
   }
 
   /** Only the supervisor does this. Throws the operating system's error, ENOSPC among them. */

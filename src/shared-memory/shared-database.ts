@@ -10,6 +10,7 @@ const BEHIND_ALL = Buffer.from([0xff]);
 
 /** What LMDB says of a database's pages, and of the file (its getStats() has no type). */
 export interface PageCounts {
+  readonly entryCount: number;
   readonly treeBranchPageCount: number;
   readonly treeLeafPageCount: number;
   readonly overflowPages: number;
@@ -126,6 +127,12 @@ export class SharedDatabase {
     } finally {
       this.letGo();
     }
+  }
+
+  /** What its pages take. */
+  get usedBytes(): number {
+    const { treeBranchPageCount, treeLeafPageCount, overflowPages, pageSize } = this.pages();
+    return (treeBranchPageCount + treeLeafPageCount + overflowPages) * pageSize;
   }
 
   /**

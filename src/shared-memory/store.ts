@@ -98,12 +98,17 @@ export class SharedStore {
 
   private usedBytes(): number {
     let used = 0;
-    for (const database of this.databases.values()) {
-      const counts = database.pages();
-      used +=
-        (counts.treeBranchPageCount + counts.treeLeafPageCount + counts.overflowPages) * counts.pageSize;
-    }
+    for (const database of this.databases.values()) used += database.usedBytes;
     return used;
+  }
+
+  /** How full each database is. */
+  contents(): { readonly name: string; readonly bytes: number; readonly entries: number }[] {
+    return Array.from(this.databases, ([name, database]) => ({
+      name,
+      bytes: database.usedBytes,
+      entries: database.pages().entryCount,
+    }));
   }
 
   /** Others go on with the store. */

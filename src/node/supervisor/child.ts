@@ -112,7 +112,7 @@ export class Child {
     const { options } = this;
     this.process = undefined;
     options.memory.processes.end(options.slot);
-    options.memory.definitions.forgetProcess(options.slot);
+    options.memory.forgetProcess(options.slot, this.life);
     for (const sent of this.sending) sent(new Error("it has ended"));
     if (this.stopping) return;
     if (this.begun !== undefined)

@@ -21,7 +21,9 @@ export async function runTransactionProcess(
 ): Promise<void> {
   const { topology } = start;
   if (start.first) {
+    const task = memory.tasks.begin(start.life, "recovery", "finishing what a crash left prepared");
     const recovered = await recoverPrepared(topology);
+    task?.end();
     if (recovered.committed + recovered.rolledBack > 0)
       log.info("finished what a crash left prepared", { ...recovered });
   }
@@ -29,6 +31,8 @@ export async function runTransactionProcess(
   const commitLog = new CatalogCommitLog(pools, topology.internalRole);
 
   const settle = async (life: number, prefix: string) => {
+    const what = `finishing what process ${life} of this node left prepared`;
+    const task = memory.tasks.begin(start.life, "settlement", what);
     let servers = topology.servers.map(({ name }) => name);
     for (let first = true; servers.length > 0; first = false) {
       const { finished, away } = await settleLife(pools, commitLog, topology.internalRole, servers, prefix);
@@ -39,8 +43,11 @@ export async function runTransactionProcess(
         await channel.send({ kind: "settled", life });
       }
       servers = [...away];
-      if (servers.length > 0) await sleep(AWAY_RETRY_MS);
+      if (servers.length === 0) continue;
+      task?.becomes("waiting", `${what}: ${servers.join(", ")} cannot be asked`);
+      await sleep(AWAY_RETRY_MS);
     }
+    task?.end();
   };
   channel.listen((message) => {
     if (message.kind === "settle")

@@ -7,9 +7,10 @@ import type { Log } from "../../observe/log.ts";
 import { HostRules } from "../../security/host-rules.ts";
 import { loadCertificate } from "../../security/certificate.ts";
 import { DatabaseCatalogs } from "../../session/database-catalog.ts";
-import type { SessionHost } from "../../session/host.ts";
+import type { SessionCounts, SessionHost } from "../../session/host.ts";
 import { SharedDefinitions } from "../../session/shared-definitions.ts";
 import type { NodeMemory } from "../../shared-memory/node-memory.ts";
+import type { Counts } from "../../shared-memory/process-counters.ts";
 import { SharedStore } from "../../shared-memory/store.ts";
 import { initializeParser } from "../../sql/parse.ts";
 import { CatalogCommitLog } from "../../transaction/commit-log.ts";
@@ -25,6 +26,8 @@ import { serverTls } from "./server-tls.ts";
 
 /** Longest time that a statement waits for a backend connection. */
 const POOL_WAIT_MS_MAX = 30_000;
+/** How often the counts of this process are put where all see them. */
+const PUBLISH_MS = 500;
 const MEGABYTE = 1024 * 1024;
 /** Clients that were told to go may take so long to do so. */
 const STOP_MS_MAX = 1_500;
@@ -47,6 +50,7 @@ export async function runWorker(
     sizeBytes: config.shared_memory * MEGABYTE,
   });
   const shared = new SharedDefinitions(store);
+  const counts: SessionCounts = { statements: 0, plansMade: 0 };
   const host: SessionHost = {
     pools,
     multiplexer: new Multiplexer(pools),
@@ -58,6 +62,8 @@ export async function runWorker(
     liftLiterals: config.lift_literals,
     defaultShards: config.shards,
     memory,
+    counts,
+    store,
     kept: store.database("sessions", "kept"),
     gateSecrets: new Map(start.gateSecrets),
     leaveDatabase: (database) => fellows.leaveDatabase(database),
@@ -81,6 +87,11 @@ export async function runWorker(
     cancel: (id) => void channel.send({ kind: "cancel", id }),
   });
 
+  setInterval(
+    () => memory.counters.publish(start.slot, countsOf(counts, pools, host.multiplexer, shared)),
+    PUBLISH_MS,
+  );
+
   const stop = async () => {
     await Promise.race([reception.close(), new Promise((resolve) => setTimeout(resolve, STOP_MS_MAX))]);
     process.exit(0);
@@ -94,6 +105,26 @@ export async function runWorker(
     else if (message.kind === "stop") void stop();
   });
   await channel.send({ kind: "ready", prefix: commitLog.prefix });
+}
+
+function countsOf(
+  { statements, plansMade }: SessionCounts,
+  pools: Pools,
+  multiplexer: Multiplexer,
+  shared: SharedDefinitions,
+): Counts {
+  const { lent, waited, opened, open } = pools.counts;
+  return {
+    statements,
+    shared_statements: multiplexer.statements,
+    run_again: multiplexer.runAgain,
+    plans_made: plansMade,
+    plans_found: shared.found,
+    connections_lent: lent,
+    connections_opened: opened,
+    connections_open: open,
+    connection_waits: waited,
+  };
 }
 
 async function clientTls(config: PleiadConfig): Promise<StartupOptions["tls"]> {
