@@ -50,6 +50,9 @@ export class BackendConnection {
   private readonly reader: FrameReader;
   private readonly receivers: Receiver[] = [];
   private head = 0;
+  /** When the request that runs now came to the head of the pipeline, and when the server was last heard, by performance.now(). */
+  headSince = 0;
+  private heardAt = 0;
   private closedBy: PgError | undefined;
   private pausedBy = 0;
   private onClosed: ((error: PgError) => void) | undefined;
@@ -107,7 +110,10 @@ export class BackendConnection {
           }),
         );
       });
-      socket.on("data", (chunk: Buffer) => connection.reader.push(chunk));
+      socket.on("data", (chunk: Buffer) => {
+        connection.heardAt = performance.now();
+        connection.reader.push(chunk);
+      });
       socket.on("error", (error) => connection.fail(connection.brokenError(error.message)));
       socket.on("close", () => connection.fail(connection.brokenError("closed the connection")));
       socket.on("drain", () => connection.onDrain?.());
@@ -143,14 +149,18 @@ export class BackendConnection {
       receiver.lost(this.closedBy);
       return true;
     }
-    this.receivers.push(receiver);
+    this.expect(receiver);
     return this.socket.write(bytes);
   }
 
   /** Announces a request whose bytes follow by `write`, in the same order. */
   expect(receiver: Receiver): void {
-    if (this.closedBy !== undefined) receiver.lost(this.closedBy);
-    else this.receivers.push(receiver);
+    if (this.closedBy !== undefined) {
+      receiver.lost(this.closedBy);
+      return;
+    }
+    if (this.depth === 0) this.headSince = performance.now();
+    this.receivers.push(receiver);
   }
 
   /** More bytes of the request last sent (COPY data). */
@@ -270,6 +280,7 @@ export class BackendConnection {
           this.receivers.splice(0, this.head);
           this.head = 0;
         }
+        this.headSince = this.heardAt;
         this.status = buffer[start + 5]! as TransactionStatus;
         receiver.ready(this.status);
         return;

@@ -4,8 +4,6 @@
  * head has run for longer than some milliseconds gets nothing more behind it.
  */
 import { availableParallelism } from "node:os";
-import type { PgError } from "../errors/pg-error.ts";
-import type { TransactionStatus } from "../protocol/message-types.ts";
 import type { BackendConnection, Receiver } from "./backend-connection.ts";
 import type { Pools } from "./pool.ts";
 
@@ -22,14 +20,13 @@ const CONNECTIONS_PER_LANE = Math.max(1, Math.min(4, Math.floor(availableParalle
 const HEAD_MS_MAX = 10;
 /** Statements waiting on one connection beyond which a session takes one of its own. */
 const DEPTH_MAX = 1_000;
-/** Lanes with other settings than the rest are few: beyond this many, sessions take connections of their own. */
+/** Other settings than those of the rest are few: beyond this many, sessions take connections of their own. */
 const LANES_MAX = 64;
 /** A lane that nobody uses gives its connections back. */
 const IDLE_MS = 200;
 
-/** What a lane's connections have in common: server, role, database, settings. */
+/** What connections have in common whose pipelines sessions may share. */
 export interface LaneKey {
-  readonly node: string;
   readonly user: string;
   readonly database: string;
   readonly settingsKey: string;
@@ -40,9 +37,6 @@ export interface LaneKey {
 class LaneConnection {
   readonly connection: BackendConnection;
   private out: Buffer[] = [];
-  private scheduled = false;
-  /** When the statement that runs now came to the head. */
-  headSince = 0;
   usedAt = 0;
 
   constructor(connection: BackendConnection) {
@@ -50,58 +44,36 @@ class LaneConnection {
   }
 
   send(bytes: Buffer, receiver: Receiver): void {
-    const now = performance.now();
-    if (this.connection.depth === 0) this.headSince = now;
-    this.usedAt = now;
-    this.connection.expect(new Relay(this, receiver));
-    this.out.push(bytes);
-    if (this.scheduled) return;
-    this.scheduled = true;
-    setImmediate(() => {
-      this.scheduled = false;
-      const { out } = this;
-      this.out = [];
-      this.connection.write(out.length === 1 ? out[0]! : Buffer.concat(out));
-    });
+    this.connection.expect(receiver);
+    if (this.out.push(bytes) === 1) setImmediate(this.flush);
   }
+
+  private readonly flush = () => {
+    const { out } = this;
+    this.out = [];
+    this.usedAt = performance.now();
+    this.connection.write(out.length === 1 ? out[0]! : Buffer.concat(out));
+  };
 
   get takesMore(): boolean {
-    const { depth } = this.connection;
-    return depth === 0 || (depth < DEPTH_MAX && performance.now() - this.headSince <= HEAD_MS_MAX);
+    const { depth, headSince } = this.connection;
+    if (depth === 0) return true;
+    // Within one turn of the event loop a head grows no older than it was at its first look.
+    const isYoung = this.out.length > 0 || performance.now() - headSince <= HEAD_MS_MAX;
+    return isYoung && depth < DEPTH_MAX;
   }
 }
 
-/** Notes when the next statement comes to the head. */
-class Relay implements Receiver {
-  private readonly lane: LaneConnection;
-  private readonly receiver: Receiver;
-
-  constructor(lane: LaneConnection, receiver: Receiver) {
-    this.lane = lane;
-    this.receiver = receiver;
-  }
-
-  frame(type: number, buffer: Buffer, start: number, end: number): void {
-    this.receiver.frame(type, buffer, start, end);
-  }
-
-  ready(status: TransactionStatus): void {
-    this.lane.headSince = performance.now();
-    this.receiver.ready(status);
-  }
-
-  lost(error: PgError): void {
-    this.receiver.lost(error);
-  }
-}
-
+/** The shared connections to one node. */
 class Lane {
-  readonly key: LaneKey;
+  private readonly node: string;
+  private readonly key: LaneKey;
   private readonly pools: Pools;
-  readonly connections: LaneConnection[] = [];
+  private readonly connections: LaneConnection[] = [];
   private opening = 0;
 
-  constructor(key: LaneKey, pools: Pools) {
+  constructor(node: string, key: LaneKey, pools: Pools) {
+    this.node = node;
     this.key = key;
     this.pools = pools;
   }
@@ -124,8 +96,8 @@ class Lane {
   private async open(): Promise<void> {
     this.opening++;
     try {
-      const { node, user, database, settingsKey, settingsSql, customSettings } = this.key;
-      const connection = await this.pools.take(node, user, database, customSettings);
+      const { user, database, settingsKey, settingsSql, customSettings } = this.key;
+      const connection = await this.pools.take(this.node, user, database, customSettings);
       for (const name of customSettings) connection.customSettings.add(name);
       if (connection.settingsKey !== settingsKey) {
         connection.settingsKey = undefined;
@@ -154,9 +126,41 @@ class Lane {
   }
 }
 
+/** The lanes of one role, database and settings. Sessions keep it from statement to statement. */
+export class Lanes {
+  private readonly multiplexer: Multiplexer;
+  private readonly key: LaneKey;
+  private readonly pools: Pools;
+  private readonly byNode = new Map<string, Lane>();
+  /** Nobody has used them for a while: who asks for such lanes now gets others. */
+  ended = false;
+
+  constructor(multiplexer: Multiplexer, key: LaneKey, pools: Pools) {
+    this.multiplexer = multiplexer;
+    this.key = key;
+    this.pools = pools;
+  }
+
+  /** A connection whose pipeline takes one more statement; undefined: the session takes one of its own. */
+  pick(node: string): SharedConnection | undefined {
+    let lane = this.byNode.get(node);
+    if (lane === undefined) this.byNode.set(node, (lane = new Lane(node, this.key, this.pools)));
+    const picked = lane.pick();
+    if (picked !== undefined) this.multiplexer.statements++;
+    return picked;
+  }
+
+  /** True when nothing is left. */
+  shrink(now: number): boolean {
+    for (const [node, lane] of this.byNode) if (lane.shrink(now)) this.byNode.delete(node);
+    this.ended = this.byNode.size === 0;
+    return this.ended;
+  }
+}
+
 export class Multiplexer {
   private readonly pools: Pools;
-  private readonly lanes = new Map<string, Lane>();
+  private readonly lanes = new Map<string, Lanes>();
   private readonly timer: NodeJS.Timeout;
   /** Statements that went through a shared pipeline. */
   statements = 0;
@@ -169,22 +173,20 @@ export class Multiplexer {
     this.timer.unref();
   }
 
-  /** A connection whose pipeline takes one more statement; undefined: the session takes one of its own. */
-  pick(key: LaneKey): SharedConnection | undefined {
-    const name = `${key.node}\0${key.user}\0${key.database}\0${key.settingsKey}`;
-    let lane = this.lanes.get(name);
-    if (lane === undefined) {
+  /** Undefined: there are too many others already. */
+  lanesFor(key: LaneKey): Lanes | undefined {
+    const name = `${key.user}\0${key.database}\0${key.settingsKey}`;
+    let lanes = this.lanes.get(name);
+    if (lanes === undefined) {
       if (this.lanes.size >= LANES_MAX) return undefined;
-      this.lanes.set(name, (lane = new Lane(key, this.pools)));
+      this.lanes.set(name, (lanes = new Lanes(this, key, this.pools)));
     }
-    const picked = lane.pick();
-    if (picked !== undefined) this.statements++;
-    return picked;
+    return lanes;
   }
 
   private shrink(): void {
     const now = performance.now();
-    for (const [name, lane] of this.lanes) if (lane.shrink(now)) this.lanes.delete(name);
+    for (const [name, lanes] of this.lanes) if (lanes.shrink(now)) this.lanes.delete(name);
   }
 
   end(): void {

@@ -34,9 +34,10 @@ export class AnswerScope {
   }
 }
 
-export class Answer implements Receiver {
+/** What becomes of an answer's messages, whoever waits for its end. */
+export abstract class AnswerReceiver implements Receiver {
   private readonly output: ClientOutput;
-  private readonly connection: BackendConnection;
+  readonly connection: BackendConnection;
   private readonly scope: AnswerScope;
   private paused = false;
   tag: string | undefined;
@@ -45,8 +46,6 @@ export class Answer implements Receiver {
   /** The server has taken the Bind: what fails now fails in Execute. */
   bound = false;
   error: PgError | undefined;
-  readonly done: Promise<void>;
-  private finish!: () => void;
 
   /** Gives a row that holds OIDs of the server's types the catalog's, in place (binary-values.ts). */
   readonly translate: ((buffer: Buffer, start: number) => void) | undefined;
@@ -61,10 +60,10 @@ export class Answer implements Receiver {
     this.connection = connection;
     this.output = output;
     this.scope = scope;
-    this.done = new Promise((resolve) => {
-      this.finish = resolve;
-    });
   }
+
+  /** The answer has come to its end, or the connection is lost. */
+  protected abstract finish(): void;
 
   frame(type: number, buffer: Buffer, start: number, end: number): void {
     switch (type) {
@@ -89,9 +88,7 @@ export class Answer implements Receiver {
         this.forwardEnd(buffer, start, end);
         return;
       case Backend.bindComplete:
-        this.bound = true;
-        this.scope.begin();
-        return;
+        return this.begin();
       case Backend.errorResponse:
         this.error ??= new PgError(parseErrorFields(buffer, start + 5, end));
         return;
@@ -105,6 +102,12 @@ export class Answer implements Receiver {
         // ParseComplete, CloseComplete, NoData: the client has the catalog's, from the preface.
         return;
     }
+  }
+
+  /** The Bind was taken: what waits for it goes to the client. */
+  protected begin(): void {
+    this.bound = true;
+    this.scope.begin();
   }
 
   /** False, with the error to be told, when the row cannot be shown to the client. */
@@ -142,5 +145,17 @@ export class Answer implements Receiver {
   lost(error: PgError): void {
     this.error ??= error;
     this.finish();
+  }
+}
+
+/** An answer whose end is awaited. */
+export class Answer extends AnswerReceiver {
+  private resolve!: () => void;
+  readonly done = new Promise<void>((resolve) => {
+    this.resolve = resolve;
+  });
+
+  protected finish(): void {
+    this.resolve();
   }
 }

@@ -1,8 +1,8 @@
 /** Which nodes, and which shard if it is only one, an execution concerns: the plan's filters with this execution's values. */
-import { nodesHolding, pruneShards } from "../catalog/placement.ts";
+import { isSharded, nodesHolding, nodeOfShard, pruneShards, shardOfKey } from "../catalog/placement.ts";
 import { arrayElementsOf } from "../catalog/array-elements.ts";
 import type { KeyDatum, KeyValue } from "../catalog/shard-filter.ts";
-import type { Snapshot } from "../catalog/snapshot.ts";
+import type { Relation, Snapshot } from "../catalog/snapshot.ts";
 import type { ReadPlan, TableUse } from "../plan/plan.ts";
 import { formatOf } from "../protocol/frontend-messages.ts";
 import type { ExecutionContext, Run } from "./run.ts";
@@ -37,7 +37,33 @@ function resolveArray(run: Run, parameter: number): readonly KeyDatum[] | undefi
   );
 }
 
+/** Where the rows of each shard are, worked out once: relations are immutable. */
+const shardLocations = new WeakMap<Relation, Location[]>();
+
+function shardLocation(relation: Relation, shard: number): Location | undefined {
+  const { distribution } = relation;
+  if (!isSharded(distribution)) return undefined;
+  let locations = shardLocations.get(relation);
+  if (locations === undefined) shardLocations.set(relation, (locations = []));
+  return (locations[shard] ??= { nodes: new Set([nodeOfShard(distribution, shard)]), shard });
+}
+
+/** The commonest case without sets of its own: one table, one key. Undefined: to be looked at as all others. */
+function locateKey({ relation, filter }: TableUse, run: Run): Location | undefined {
+  if (filter.kind !== "points" || filter.tuples.length !== 1) return undefined;
+  const key: KeyDatum[] = [];
+  for (const value of filter.tuples[0]!) {
+    const datum = resolveKey(run, value);
+    if (datum === undefined || datum === null) return undefined;
+    key.push(datum);
+  }
+  const shard = shardOfKey(relation, key);
+  return typeof shard === "number" ? shardLocation(relation, shard) : undefined;
+}
+
 export function locate(uses: readonly TableUse[], run: Run, snapshot: Snapshot): Location {
+  const ofKey = uses.length === 1 ? locateKey(uses[0]!, run) : undefined;
+  if (ofKey !== undefined) return ofKey;
   let nodes: Set<string> | "any" = "any";
   let shard: number | undefined;
   let severalShards = false;
@@ -106,7 +132,7 @@ export function joinedDataNode(context: ExecutionContext): string | undefined {
 export function onlyNode(context: ExecutionContext, plan: ReadPlan, { nodes }: Location): string | undefined {
   if (!plan.direct || (nodes !== "any" && nodes.size !== 1)) return undefined;
   const snapshot = context.snapshot();
-  const node = nodes === "any" ? anyNode(context, plan) : [...nodes][0]!;
+  const node = nodes === "any" ? anyNode(context, plan) : nodes.values().next().value!;
   return locksThere(plan, node, snapshot) ? node : undefined;
 }
 

@@ -1,7 +1,7 @@
 /** The bytes that run a statement on a backend connection by the extended protocol, preparing it there at its first use. */
 import type { BackendConnection } from "../backend/backend-connection.ts";
 import type { PgError } from "../errors/pg-error.ts";
-import { bindWithTail, closeStatement, execute, parse, sync } from "../protocol/frontend-messages.ts";
+import { bindExecuteSync, closeStatement, parse } from "../protocol/frontend-messages.ts";
 import { FIRST_USER_OID } from "../catalog/type-oids.ts";
 
 /** Prepared statements kept on one backend connection. */
@@ -20,28 +20,24 @@ export function preparedRequest(
   portal: string,
   rowsMax: number,
 ): Buffer {
-  // An OID of a user's type means something else on every server.
-  const types = parameterTypes.map((oid) => (oid >= FIRST_USER_OID ? 0 : oid));
   if (key === undefined)
     return Buffer.concat([
-      parse("", sql, types),
-      bindWithTail(portal, "", bindTail),
-      execute(portal, rowsMax),
-      sync,
+      parse("", sql, serverTypes(parameterTypes)),
+      bindExecuteSync(portal, "", bindTail, rowsMax),
     ]);
-  let name = connection.prepared.get(key);
-  if (name !== undefined) {
-    return Buffer.concat([bindWithTail(portal, name, bindTail), execute(portal, rowsMax), sync]);
-  }
-  const fresh = connection.namePrepared(key, PREPARED_MAX);
-  name = fresh.name;
+  const known = connection.prepared.get(key);
+  if (known !== undefined) return bindExecuteSync(portal, known, bindTail, rowsMax);
+  const { name, evicted } = connection.namePrepared(key, PREPARED_MAX);
   return Buffer.concat([
-    ...fresh.evicted.map(closeStatement),
-    parse(name, sql, types),
-    bindWithTail(portal, name, bindTail),
-    execute(portal, rowsMax),
-    sync,
+    ...evicted.map(closeStatement),
+    parse(name, sql, serverTypes(parameterTypes)),
+    bindExecuteSync(portal, name, bindTail, rowsMax),
   ]);
+}
+
+/** An OID of a user's type means something else on every server. */
+function serverTypes(types: readonly number[]): readonly number[] {
+  return types.map((oid) => (oid >= FIRST_USER_OID ? 0 : oid));
 }
 
 /** Errors that Parse may have given, or that say that the statement is not there: what else fails, fails in Bind or Execute. */

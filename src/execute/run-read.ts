@@ -6,24 +6,44 @@ import { textForShard } from "./node-text.ts";
 import { checkPrivileges } from "./check-privileges.ts";
 import { runPointRead } from "./point-read.ts";
 import { runGeneral } from "./general.ts";
-import { locate, onlyNode } from "./locate.ts";
+import { locate, onlyNode, type Location } from "./locate.ts";
 import type { ExecutionContext, Outcome, Run } from "./run.ts";
 import { atTransactionTime, refuseHiddenTimes } from "./transaction-time.ts";
 
-export async function runRead(context: ExecutionContext, plan: ReadPlan, run: Run): Promise<Outcome> {
+/** Nothing is awaited before a point read is on its way. */
+export function runRead(context: ExecutionContext, plan: ReadPlan, run: Run): Promise<Outcome> {
   refuseHiddenTimes(context, plan);
-  if (plan.views !== undefined) await checkPrivileges(context, plan, run);
+  if (plan.views === undefined) return runWhereItsRowsAre(context, plan, run);
+  return checkPrivileges(context, plan, run).then(() => runWhereItsRowsAre(context, plan, run));
+}
+
+function runWhereItsRowsAre(context: ExecutionContext, plan: ReadPlan, run: Run): Promise<Outcome> {
   const location = locate(plan.uses, run, context.snapshot());
-  const { nodes, shard } = location;
   const node = onlyNode(context, plan, location);
-  if (node !== undefined) {
-    if (plan.cost.pointRead) {
-      const outcome = await runPointRead(context, node, shard, plan, run);
-      if (outcome !== undefined) return outcome;
-    }
-    const text = await atTransactionTime(context, plan.transactionTimes, textForShard(plan, shard), false);
-    return runOnNode(context, node, plan.writes, text, run);
-  }
+  if (node === undefined) return runOnSeveral(context, plan, location, run);
+  const { shard } = location;
+  const alone = () => runAlone(context, node, shard, plan, run);
+  const shared = plan.cost.pointRead ? runPointRead(context, node, shard, plan, run, alone) : undefined;
+  return shared ?? alone();
+}
+
+async function runAlone(
+  context: ExecutionContext,
+  node: string,
+  shard: number | undefined,
+  plan: ReadPlan,
+  run: Run,
+): Promise<Outcome> {
+  const text = await atTransactionTime(context, plan.transactionTimes, textForShard(plan, shard), false);
+  return runOnNode(context, node, plan.writes, text, run);
+}
+
+async function runOnSeveral(
+  context: ExecutionContext,
+  plan: ReadPlan,
+  { nodes }: Location,
+  run: Run,
+): Promise<Outcome> {
   const several = plan.direct && nodes !== "any" && nodes.size > 1;
   if (several && plan.gather !== undefined && run.rowsMax === 0 && isOnEveryNode(plan)) {
     const whole = textForShard(plan, undefined);

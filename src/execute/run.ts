@@ -1,12 +1,12 @@
 /** What the executor is given besides the plan: who asks, over which connections, and how the answer is to be delivered. */
 import type { BackendConnection } from "../backend/backend-connection.ts";
-import type { Multiplexer } from "../backend/multiplexer.ts";
 import type { Pools } from "../backend/pool.ts";
 import type { Snapshot } from "../catalog/snapshot.ts";
 import type { Field } from "../protocol/backend-messages.ts";
 import type { BindMessage } from "../protocol/frontend-messages.ts";
 import type { SessionTransaction } from "../transaction/session-transaction.ts";
 import type { ClientOutput } from "./client-output.ts";
+import type { SessionLanes } from "./session-lanes.ts";
 import type { Definitions } from "./stale-plan.ts";
 
 /** Hears how far a statement has come, for who looks at the session. */
@@ -17,7 +17,7 @@ export interface Progress {
 /** The session for which statements run. */
 export interface ExecutionContext {
   readonly pools: Pools;
-  readonly multiplexer: Multiplexer;
+  readonly lanes: SessionLanes;
   /** Superuser as which Pleiad moves rows, after the client's rights were checked. */
   readonly internalRole: string;
   readonly transaction: SessionTransaction;

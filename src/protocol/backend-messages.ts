@@ -1,4 +1,5 @@
 /** The messages that a server sends: writing them (to clients) and reading those that Pleiad looks into. */
+import { shortString } from "./short-string.ts";
 import { MessageReader } from "./message-reader.ts";
 import { Backend, type TransactionStatus } from "./message-types.ts";
 import { formatOf, type Formats } from "./frontend-messages.ts";
@@ -153,5 +154,5 @@ export function readDataRow(buffer: Buffer, start: number, end: number): (Buffer
 
 /** The tag of a CommandComplete, for example "INSERT 0 3"; buffer[start, end) is the whole frame. */
 export function readCommandTag(buffer: Buffer, start: number, end: number): string {
-  return buffer.toString("latin1", start + 5, end - 1);
+  return shortString(buffer, start + 5, end - 1);
 }

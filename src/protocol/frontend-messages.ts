@@ -55,20 +55,14 @@ export function readBind(buffer: Buffer, start: number, end: number): BindMessag
   const portal = reader.string();
   const statement = reader.string();
   const tailStart = reader.offset;
-  const formats = (): number[] => {
-    const count = reader.uint16();
-    const list: number[] = [];
-    for (let i = 0; i < count; i++) list.push(reader.int16());
-    return list;
-  };
-  const parameterFormats = formats();
+  const parameterFormats = readFormats(reader);
   const count = reader.uint16();
   const values: (Buffer | null)[] = [];
   for (let i = 0; i < count; i++) {
     const length = reader.int32();
     values.push(length === -1 ? null : reader.bytes(length));
   }
-  const resultFormats = formats();
+  const resultFormats = readFormats(reader);
   reader.finish();
   return {
     portal,
@@ -78,6 +72,16 @@ export function readBind(buffer: Buffer, start: number, end: number): BindMessag
     values,
     resultFormats,
   };
+}
+
+const ALL_TEXT: Formats = [];
+
+function readFormats(reader: MessageReader): Formats {
+  const count = reader.uint16();
+  if (count === 0) return ALL_TEXT;
+  const formats: number[] = [];
+  for (let i = 0; i < count; i++) formats.push(reader.int16());
+  return formats;
 }
 
 export function readDescribe(buffer: Buffer, start: number, end: number): DescribeMessage | undefined {
@@ -140,28 +144,50 @@ export function bindWithTail(portal: string, statement: string, tail: Buffer): B
   return buffer;
 }
 
+/** A whole request in one buffer: Bind with the client's own formats and values, Execute, Sync. The names are Pleiad's own: ASCII. */
+export function bindExecuteSync(portal: string, statement: string, tail: Buffer, rowsMax: number): Buffer {
+  const bindBytes = 4 + portal.length + 1 + statement.length + 1 + tail.length;
+  const executeBytes = 4 + portal.length + 1 + 4;
+  const buffer = Buffer.allocUnsafe(1 + bindBytes + 1 + executeBytes + sync.length);
+  buffer[0] = Frontend.bind;
+  let at = buffer.writeInt32BE(bindBytes, 1);
+  at = writeName(buffer, portal, at);
+  at = writeName(buffer, statement, at);
+  buffer.set(tail, at);
+  at += tail.length;
+  buffer[at++] = Frontend.execute;
+  at = buffer.writeInt32BE(executeBytes, at);
+  at = writeName(buffer, portal, at);
+  at = buffer.writeInt32BE(rowsMax, at);
+  buffer.set(sync, at);
+  return buffer;
+}
+
+/** Gives the place behind it and its zero. */
+function writeName(buffer: Buffer, name: string, at: number): number {
+  if (name !== "") at += buffer.write(name, at, "latin1");
+  buffer[at] = 0;
+  return at + 1;
+}
+
 /** Tail of a Bind whose values are all in text form. */
 export function textBindTail(
   values: readonly (string | Buffer | null)[],
-  resultFormats: Formats = [],
+  resultFormats: Formats = ALL_TEXT,
 ): Buffer {
-  const parts: Buffer[] = [];
-  const head = Buffer.allocUnsafe(4);
-  head.writeInt16BE(0, 0);
-  head.writeUInt16BE(values.length, 2);
-  parts.push(head);
-  for (const value of values) {
-    const length = Buffer.allocUnsafe(4);
-    const bytes = value === null ? undefined : typeof value === "string" ? Buffer.from(value) : value;
-    length.writeInt32BE(bytes === undefined ? -1 : bytes.length, 0);
-    parts.push(length);
-    if (bytes !== undefined) parts.push(bytes);
+  const encoded = values.map((value) => (typeof value === "string" ? Buffer.from(value) : value));
+  const valueBytes = encoded.reduce((sum, value) => sum + 4 + (value?.length ?? 0), 0);
+  const tail = Buffer.allocUnsafe(4 + valueBytes + 2 + 2 * resultFormats.length);
+  let at = tail.writeInt16BE(0, 0);
+  at = tail.writeUInt16BE(encoded.length, at);
+  for (const value of encoded) {
+    at = tail.writeInt32BE(value === null ? -1 : value.length, at);
+    if (value !== null) tail.set(value, at);
+    at += value?.length ?? 0;
   }
-  const formats = Buffer.allocUnsafe(2 + 2 * resultFormats.length);
-  formats.writeUInt16BE(resultFormats.length, 0);
-  resultFormats.forEach((format, i) => formats.writeInt16BE(format, 2 + 2 * i));
-  parts.push(formats);
-  return Buffer.concat(parts);
+  at = tail.writeUInt16BE(resultFormats.length, at);
+  for (const format of resultFormats) at = tail.writeInt16BE(format, at);
+  return tail;
 }
 
 function named(type: number, kind: number, name: string): Buffer {

@@ -1,4 +1,5 @@
 /** Reads the fields of one message body; every read is checked, so that a malformed message is a protocol error and nothing else. */
+import { shortString } from "./short-string.ts";
 import { pgError, type PgError } from "../errors/pg-error.ts";
 
 export class MessageReader {
@@ -62,15 +63,25 @@ export class MessageReader {
 
   /** The bytes of a zero-terminated string, without the zero. */
   stringBytes(): Buffer {
-    const zero = this.buffer.indexOf(0, this.at);
-    if (zero < 0 || zero >= this.end) throw pgError("08P01", "invalid string in message");
+    const zero = this.endOfString(this.buffer.indexOf(0, this.at));
     const value = this.buffer.subarray(this.at, zero);
     this.at = zero + 1;
     return value;
   }
 
+  /** A name: short, and soon to be read again. */
   string(): string {
-    return this.stringBytes().toString("utf8");
+    let end = this.at;
+    while (end < this.end && this.buffer[end] !== 0) end++;
+    const zero = this.endOfString(end);
+    const value = shortString(this.buffer, this.at, zero);
+    this.at = zero + 1;
+    return value;
+  }
+
+  private endOfString(zero: number): number {
+    if (zero < 0 || zero >= this.end) throw pgError("08P01", "invalid string in message");
+    return zero;
   }
 
   finish(): void {

@@ -7,11 +7,14 @@ import type { Session } from "./session.ts";
 
 type Plan = PlannedStatement["plan"];
 
+const NO_RELATIONS: readonly Relation[] = [];
+
 export class DefinitionWatch implements Definitions {
   private readonly session: Session;
   private version = 0;
-  private plannedWith: Snapshot | undefined;
-  private concerned: Relation[] = [];
+  private planned: PlannedStatement | undefined;
+  /** Those that are not in its plan. */
+  private others: readonly Relation[] = NO_RELATIONS;
 
   constructor(session: Session) {
     this.session = session;
@@ -20,18 +23,17 @@ export class DefinitionWatch implements Definitions {
   /** A statement begins to run. */
   begin(planned: PlannedStatement): void {
     this.version = planned.version;
-    this.plannedWith = planned.snapshot;
-    this.concerned = [];
-    this.concernPlan(planned.plan);
+    this.planned = planned;
+    this.others = NO_RELATIONS;
   }
 
   concern(relations: readonly Relation[]): void {
-    this.concerned.push(...relations);
+    this.others = [...this.others, ...relations];
   }
 
   /** The statement contains another one, with a plan of its own. */
   concernPlan(plan: Plan): void {
-    if (plan !== undefined && plan.kind !== "catalog") this.concerned.push(...relationsOf(plan));
+    this.concern(relationsOf(plan));
   }
 
   mayHaveChanged(): boolean {
@@ -49,14 +51,16 @@ export class DefinitionWatch implements Definitions {
     session.execution.enter("running");
     const { version } = session.catalog;
     const now = await session.view.permanentSnapshot();
-    const before = this.plannedWith!;
-    const changed = this.concerned.some((relation) => isAnother(relation, before, now));
+    const { plan, snapshot: before } = this.planned!;
+    const concerned = [...relationsOf(plan), ...this.others];
+    const changed = concerned.some((relation) => isAnother(relation, before, now));
     if (!changed) this.version = version;
     return changed;
   }
 }
 
-function relationsOf(plan: Exclude<Plan, undefined | { kind: "catalog" }>): readonly Relation[] {
+function relationsOf(plan: Plan): readonly Relation[] {
+  if (plan === undefined || plan.kind === "catalog") return NO_RELATIONS;
   if (plan.kind === "read") {
     const shipped = plan.general instanceof PgError ? [] : plan.general.tables.map((table) => table.relation);
     return [...plan.uses.map((use) => use.relation), ...shipped, ...plan.readByFunctions];

@@ -3,7 +3,7 @@
  * until Sync. A pipeline without Sync in between is one implicit transaction.
  */
 import { pgError, type PgError, transactionAborted } from "../errors/pg-error.ts";
-import { Preface, type PortalState, type Run } from "../execute/run.ts";
+import { Preface, type Run } from "../execute/run.ts";
 import {
   bindComplete,
   closeComplete,
@@ -13,7 +13,6 @@ import {
   parameterDescription,
   parseComplete,
   rowDescription,
-  type Field,
 } from "../protocol/backend-messages.ts";
 import {
   readBind,
@@ -23,11 +22,12 @@ import {
   type BindMessage,
 } from "../protocol/frontend-messages.ts";
 import { Frontend } from "../protocol/message-types.ts";
-import { UNTIL_SYNC, type ClientMessage } from "./message-queue.ts";
+import { isUntilSync, type ClientMessage } from "./message-queue.ts";
 import { escapedText } from "./escaped-text.ts";
 import { currentPlan, requireSameResult } from "./current-plan.ts";
 import { checkBind } from "./describe-statement.ts";
 import { planQueryString, planStatement } from "./plan-statement.ts";
+import { describePortal, Portals, type Portal } from "./portals.ts";
 import type { PlannedStatement } from "./planned-statement.ts";
 import type { PreparedStatement } from "./prepared-statement.ts";
 import { runAfresh } from "./run-afresh.ts";
@@ -40,30 +40,13 @@ function malformed(): PgError {
   return pgError("08P01", "invalid message format");
 }
 
-interface Portal {
-  /** As the client wrote it. */
-  readonly text: Buffer;
-  readonly planned: PlannedStatement | undefined;
-  readonly bind: BindMessage;
-  readonly parameterTypes: readonly number[];
-  readonly state: PortalState;
-  /** The client may know the result columns: they stay. */
-  fixed: boolean;
-  /** Tag of the Execute that came to the end. */
-  doneTag: string | undefined;
-}
-
-function describePortal(fields: readonly Field[] | undefined, { bind }: Portal): Buffer {
-  return fields === undefined ? noData : rowDescription(fields, bind.resultFormats);
-}
-
 export class ExtendedQuery {
   private readonly session: Session;
-  private readonly portals = new Map<string, Portal>();
+  private readonly portals = new Portals();
   /** After an error, until Sync. */
   skipping = false;
   /** BindComplete and RowDescription of a portal that is about to be executed: sent when the server has taken the Bind. */
-  private pending: Buffer[] = [];
+  private pending: Buffer | undefined;
   private pendingPortal: string | undefined;
 
   constructor(session: Session) {
@@ -87,7 +70,7 @@ export class ExtendedQuery {
 
   /** Instead of what the message asks. */
   refuse({ type }: ClientMessage, error: PgError): Promise<void> | void {
-    if (!this.skipping && UNTIL_SYNC.has(type)) return this.failed(error);
+    if (!this.skipping && isUntilSync(type)) return this.failed(error);
   }
 
   private async failed(error: unknown): Promise<void> {
@@ -128,15 +111,13 @@ export class ExtendedQuery {
 
   /** A Bind that nobody has executed yet is checked before anything else is answered. */
   private settled(next: () => Promise<void> | void): Promise<void> | void {
-    if (this.pending.length === 0) return next();
+    if (this.pending === undefined) return next();
     return this.settle().then(next);
   }
 
   private async settle(): Promise<void> {
     const portal = this.pendingPortal === undefined ? undefined : this.portals.get(this.pendingPortal);
-    const { pending } = this;
-    this.pending = [];
-    this.pendingPortal = undefined;
+    const pending = this.takePending();
     if (portal?.planned?.description !== undefined && portal.bind.tail.length > EMPTY_TAIL_BYTES)
       await checkBind(
         this.session.transaction,
@@ -144,7 +125,7 @@ export class ExtendedQuery {
         portal.parameterTypes,
         portal.bind.tail,
       );
-    for (const buffer of pending) this.session.output.push(buffer);
+    if (pending !== undefined) this.session.output.push(pending);
   }
 
   private async flush(isEmpty: boolean): Promise<void> {
@@ -155,9 +136,15 @@ export class ExtendedQuery {
   }
 
   private sendPending(): void {
-    for (const buffer of this.pending) this.session.output.push(buffer);
-    this.pending = [];
+    const pending = this.takePending();
+    if (pending !== undefined) this.session.output.push(pending);
+  }
+
+  private takePending(): Buffer | undefined {
+    const { pending } = this;
+    this.pending = undefined;
     this.pendingPortal = undefined;
+    return pending;
   }
 
   private async parse(message: {
@@ -218,8 +205,8 @@ export class ExtendedQuery {
       );
     for (const value of message.values) if (value !== null) session.requireUtf8(value);
     this.refuseInFailedTransaction(prepared.planned);
-    if (message.portal === "") this.closePortal("");
-    else if (this.portals.has(message.portal))
+    if (message.portal === "") this.portals.close("");
+    else if (this.portals.get(message.portal) !== undefined)
       throw pgError("42P03", `cursor "${message.portal}" already exists`);
     const planned = currentPlan(session, prepared);
     if (planned instanceof Promise) return planned.then((now) => this.openPortal(message, prepared, now));
@@ -247,7 +234,7 @@ export class ExtendedQuery {
       fixed: message.statement !== "" || prepared.described === true,
       doneTag: undefined,
     });
-    this.pending = [bindComplete];
+    this.pending = bindComplete;
     this.pendingPortal = message.portal;
   }
 
@@ -260,11 +247,13 @@ export class ExtendedQuery {
     const portal = this.portals.get(message.name);
     if (portal === undefined) return this.settled(() => this.describeCursor(message.name));
     const fields = portal.planned?.description?.fields;
-    const answer = describePortal(fields, portal);
-    if (this.pendingPortal === message.name && this.pending.length > 0) this.pending.push(answer);
-    else {
+    const { alone, withBind } = describePortal(fields, portal.bind);
+    const { pending } = this;
+    if (this.pendingPortal === message.name && pending !== undefined) {
+      this.pending = pending === bindComplete ? withBind : Buffer.concat([pending, alone]);
+    } else {
       portal.fixed = true;
-      output.push(answer);
+      output.push(alone);
     }
   }
 
@@ -286,15 +275,14 @@ export class ExtendedQuery {
     output.push(fields === undefined ? noData : rowDescription(fields, []));
   }
 
-  private async execute(message: { portal: string; rowsMax: number }): Promise<void> {
+  private execute(message: { portal: string; rowsMax: number }): Promise<void> | void {
     const { session } = this;
     const portal = this.portals.get(message.portal);
     if (portal === undefined) throw pgError("34000", `portal "${message.portal}" does not exist`);
-    const describes = this.pending.length > 1;
-    if (this.pending.length === 0) portal.fixed = true;
-    let preface = new Preface(this.pending.length > 0 ? Buffer.concat(this.pending) : undefined);
-    this.pending = [];
-    this.pendingPortal = undefined;
+    const pending = this.takePending();
+    const describes = pending !== undefined && pending !== bindComplete;
+    if (pending === undefined) portal.fixed = true;
+    let preface = new Preface(pending);
     const { planned } = portal;
     if (planned === undefined) {
       preface.sendTo(session.output);
@@ -315,28 +303,31 @@ export class ExtendedQuery {
     // Followed by Sync, the statement stands alone; otherwise it is the first of a pipeline that commits at Sync.
     if (session.transaction.kind === "none" && session.messages.peekType() !== Frontend.sync)
       session.transaction.begin("implicit", "BEGIN");
-    try {
-      const run: Run = {
-        bind: portal.bind,
-        parameterTypes: portal.parameterTypes,
-        fields: planned.description?.fields,
-        preface,
-        rowsMax: message.rowsMax,
-        portal: portal.state,
-      };
-      const outcome = await runAfresh(session, { planned, run }, async () => {
-        const fresh = await this.plannedAgain(planned, portal);
-        const fields = fresh.description?.fields;
-        const description = describes ? [describePortal(fields, portal)] : [];
-        if (!portal.fixed) preface = new Preface(Buffer.concat([bindComplete, ...description]));
-        return { planned: fresh, run: { ...run, fields, preface } };
-      });
-      portal.doneTag = outcome.tag;
-    } catch (error) {
-      // Whatever failed, it was not the Bind, unless a server said so and took the BindComplete back.
-      preface.sendTo(session.output);
-      throw error;
-    }
+    const run: Run = {
+      bind: portal.bind,
+      parameterTypes: portal.parameterTypes,
+      fields: planned.description?.fields,
+      preface,
+      rowsMax: message.rowsMax,
+      portal: portal.state,
+    };
+    const again = async () => {
+      const fresh = await this.plannedAgain(planned, portal);
+      const fields = fresh.description?.fields;
+      if (!portal.fixed)
+        preface = new Preface(describes ? describePortal(fields, portal.bind).withBind : bindComplete);
+      return { planned: fresh, run: { ...run, fields, preface } };
+    };
+    return runAfresh(session, { planned, run }, again).then(
+      ({ tag }) => {
+        portal.doneTag = tag;
+      },
+      (error: unknown) => {
+        // Whatever failed, it was not the Bind, unless a server said so and took the BindComplete back.
+        preface.sendTo(session.output);
+        throw error;
+      },
+    );
   }
 
   private async plannedAgain(known: PlannedStatement, portal: Portal): Promise<PlannedStatement> {
@@ -350,35 +341,24 @@ export class ExtendedQuery {
     const { cursors } = this.session;
     const cursor = message.kind === "portal" ? cursors.get(message.name) : undefined;
     if (message.kind === "statement") this.session.prepared.delete(message.name);
-    else if (cursor === undefined) this.closePortal(message.name);
+    else if (cursor === undefined) this.portals.close(message.name);
     else await cursors.close(cursor);
     this.session.output.push(closeComplete);
-  }
-
-  private closePortal(name: string): void {
-    const portal = this.portals.get(name);
-    if (portal === undefined) return;
-    portal.state.close?.();
-    this.portals.delete(name);
-  }
-
-  private closeAll(): void {
-    for (const name of this.portals.keys()) this.closePortal(name);
   }
 
   /** A simple query does away with the unnamed statement and portal. */
   dropUnnamed(): void {
     this.sendPending();
     this.session.prepared.delete("");
-    this.closePortal("");
+    this.portals.close("");
   }
 
   private sync(isEmpty: boolean): Promise<void> | void {
     const { session } = this;
     this.skipping = false;
-    if (!isEmpty || this.pending.length > 0 || session.transaction.kind !== "none")
+    if (!isEmpty || this.pending !== undefined || session.transaction.kind !== "none")
       return this.finishPipeline(isEmpty);
-    this.closeAll();
+    this.portals.closeAll();
     session.ready();
   }
 
@@ -389,7 +369,7 @@ export class ExtendedQuery {
       if (!isEmpty) throw malformed();
       await this.settle();
     } catch (error) {
-      this.pending = [];
+      this.pending = undefined;
       await session.fail(error);
     }
     if (session.transaction.kind === "implicit") {
@@ -399,11 +379,11 @@ export class ExtendedQuery {
         await session.fail(error);
       }
     }
-    if (session.transaction.kind === "none") this.closeAll();
+    if (session.transaction.kind === "none") this.portals.closeAll();
     session.ready();
   }
 
   end(): void {
-    this.closeAll();
+    this.portals.closeAll();
   }
 }

@@ -25,19 +25,18 @@ const NOTHING = Buffer.alloc(0);
 /** PostgreSQL's own limits: 1 GB for messages that carry data or text, 10,000 bytes for the rest (PQ_LARGE_MESSAGE_LIMIT, PQ_SMALL_MESSAGE_LIMIT). */
 const LARGE_BYTES_MAX = 0x3fff_ffff;
 const SMALL_BYTES_MAX = 10_000;
-const LARGE: ReadonlySet<number> = new Set([
+const LARGE = traitOf([
   Frontend.query,
   Frontend.functionCall,
   Frontend.bind,
   Frontend.parse,
   Frontend.copyData,
 ]);
-const KNOWN: ReadonlySet<number> = new Set(Object.values(Frontend));
+const KNOWN = traitOf(Object.values(Frontend));
 
 /** Each is answered by a ReadyForQuery of its own. */
-const ANSWERED: ReadonlySet<number> = new Set([Frontend.query, Frontend.sync]);
-/** Of the extended protocol: others follow, to the Sync. */
-export const UNTIL_SYNC: ReadonlySet<number> = new Set([
+const ANSWERED = traitOf([Frontend.query, Frontend.sync]);
+const UNTIL_SYNC = traitOf([
   Frontend.parse,
   Frontend.bind,
   Frontend.describe,
@@ -46,6 +45,16 @@ export const UNTIL_SYNC: ReadonlySet<number> = new Set([
   Frontend.flush,
   Frontend.functionCall,
 ]);
+
+/** By type: does it have the trait? Asked several times of every message. */
+function traitOf(types: readonly number[]): readonly boolean[] {
+  return Array.from({ length: 256 }, (_, type) => types.includes(type));
+}
+
+/** Of the extended protocol: others follow, to the Sync. */
+export function isUntilSync(type: number): boolean {
+  return UNTIL_SYNC[type]!;
+}
 
 /** Bytes of waiting messages beyond which the socket is not read. */
 const WAITING_BYTES_MAX = 1 << 20;
@@ -82,7 +91,7 @@ export class MessageQueue {
         skipped: (type) => this.arrive({ type, buffer: NOTHING, start: 0, end: 0, lost: true }),
         invalidLength: () => this.refuse(pgError("08P01", "invalid message length")),
       },
-      (type) => (LARGE.has(type) ? LARGE_BYTES_MAX : SMALL_BYTES_MAX),
+      (type) => (LARGE[type]! ? LARGE_BYTES_MAX : SMALL_BYTES_MAX),
     );
   }
 
@@ -144,13 +153,13 @@ export class MessageQueue {
 
   private arrive(message: ClientMessage): void {
     if (this.stopped) return;
-    if (!KNOWN.has(message.type)) {
+    if (!KNOWN[message.type]) {
       this.reader.stop();
       this.refuse(pgError("08P01", `invalid frontend message type ${message.type}`));
       return;
     }
-    if (ANSWERED.has(message.type)) this.conversation.requested("answered by itself");
-    else if (UNTIL_SYNC.has(message.type)) this.conversation.requested("until Sync");
+    if (ANSWERED[message.type]) this.conversation.requested("answered by itself");
+    else if (UNTIL_SYNC[message.type]) this.conversation.requested("until Sync");
     this.queue.push(message);
     this.waitingBytes += message.end - message.start;
     if (this.waitingBytes > WAITING_BYTES_MAX && !this.paused) {
@@ -195,7 +204,7 @@ export class MessageQueue {
 
   /** Whatever comes within a COPY is part of it: nothing else answers it. */
   private taken(message: ClientMessage): ClientMessage {
-    if (ANSWERED.has(message.type)) this.conversation.requestIgnored();
+    if (ANSWERED[message.type]) this.conversation.requestIgnored();
     return message;
   }
 
@@ -215,18 +224,22 @@ export class MessageQueue {
       taker(message && this.taken(message));
       return;
     }
-    if (!this.busy) void this.run();
+    if (!this.busy) this.run();
   }
 
-  private async run(): Promise<void> {
+  /** Handles message after message, in one go as far as none has to be waited for. */
+  private readonly run = (): void => {
     this.busy = true;
     for (let message = this.shift(); message !== undefined && !this.stopped; message = this.shift()) {
       const handled = this.handle(message);
-      if (handled !== undefined) await handled;
+      if (handled !== undefined) {
+        void handled.then(this.run);
+        return;
+      }
     }
     this.busy = false;
     if (this.stopped) return;
     if (this.failure !== undefined) this.events.protocolError(this.failure);
     else if (this.finished) this.close();
-  }
+  };
 }

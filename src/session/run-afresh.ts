@@ -13,20 +13,34 @@ export interface Planned {
   readonly run: Run;
 }
 
-export async function runAfresh(
+/** Never throws but by its promise. */
+export function runAfresh(session: Session, first: Planned, again: () => Promise<Planned>): Promise<Outcome> {
+  const wasActive = session.transaction.active;
+  let running: Promise<Outcome>;
+  try {
+    running = runStatement(session, first.planned, first.run);
+  } catch (error) {
+    running = Promise.reject(error as Error);
+  }
+  return running.catch((error: unknown) => runAgain(session, first.run, wasActive, error, again));
+}
+
+async function runAgain(
   session: Session,
-  first: Planned,
+  failed: Run,
+  wasActive: boolean,
+  error: unknown,
   again: () => Promise<Planned>,
 ): Promise<Outcome> {
-  let { planned, run } = first;
-  const { transaction } = session;
   for (let attempt = 1; ; attempt++) {
-    const wasActive = transaction.active;
+    if (attempt === ATTEMPTS_MAX || !(await mayRunAfresh(session, failed, wasActive, error))) throw error;
+    const { planned, run } = await again();
+    wasActive = session.transaction.active;
     try {
       return await runStatement(session, planned, run);
-    } catch (error) {
-      if (attempt === ATTEMPTS_MAX || !(await mayRunAfresh(session, run, wasActive, error))) throw error;
-      ({ planned, run } = await again());
+    } catch (thrown) {
+      error = thrown;
+      failed = run;
     }
   }
 }

@@ -7,6 +7,7 @@ import { ConnectionError, PgError, pgError } from "../errors/pg-error.ts";
 import { refusal } from "../errors/refusal.ts";
 import { ClientOutput } from "../execute/client-output.ts";
 import type { ExecutionContext, Outcome, Run } from "../execute/run.ts";
+import { SessionLanes } from "../execute/session-lanes.ts";
 import { Status } from "../protocol/message-types.ts";
 import { readyForQuery } from "../protocol/backend-messages.ts";
 import { isUtf8 } from "../protocol/encodings.ts";
@@ -112,7 +113,7 @@ export class Session {
     this.context = {
       pools: host.pools,
       internalRole: host.internalRole,
-      multiplexer: host.multiplexer,
+      lanes: new SessionLanes(host.multiplexer, this.transaction),
       transaction: this.transaction,
       output: this.output,
       progress: this.execution,
