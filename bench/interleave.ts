@@ -69,7 +69,7 @@ export function measure(runs: readonly number[]): Measure {
   return { min: sorted[0] ?? Number.NaN, median, max: sorted.at(-1) ?? Number.NaN, runs };
 }
 
-function show({ what, unit, plain, pleiad, ratio }: Comparison): string {
+export function show({ what, unit, plain, pleiad, ratio }: Comparison): string {
   const side = (name: string, { min, median, max }: Measure): string =>
     `${name} ${number(min)} / ${number(median)} / ${number(max)}`;
   return `${what.padEnd(34)} ${side("plain", plain)}   ${side("pleiad", pleiad)} ${unit}   ratio ${ratio.toFixed(2)}`;

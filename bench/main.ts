@@ -7,6 +7,7 @@ import { writeFileSync } from "node:fs";
 import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { analyticLoad } from "./analytic-load.ts";
 import { connections, connectionsSettings } from "./connections.ts";
 import { copyIn } from "./copy-in.ts";
 import type { Comparison, Figure } from "./interleave.ts";
@@ -37,6 +38,10 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
     about: "10,000 open connections: memory of each, and 64 active ones among them",
   },
   "copy-in": { run: copyIn, about: "COPY FROM of a million rows" },
+  "analytic-load": {
+    run: analyticLoad,
+    about: "point reads of 8 clients beside general plans and COPY: p50 and p99",
+  },
   tpch: { run: tpchQueries, about: "the 22 queries of TPC-H (--scale 0.1)" },
 };
 

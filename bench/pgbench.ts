@@ -1,5 +1,8 @@
 /** pgbench: its tables, made by us so that they can be distributed, and its runs. */
 import { spawn } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Endpoint } from "../test/wire/connection.ts";
 import { copyLines, runSql } from "./run-sql.ts";
 
@@ -64,9 +67,14 @@ export interface PgbenchRun {
   readonly seconds: number;
 }
 
-/** Transactions a second, without the time to connect. */
-export async function runPgbench(at: Endpoint, run: PgbenchRun): Promise<number> {
+/** Transactions a second, without the time to connect. `more`: further options. */
+export async function runPgbench(
+  at: Endpoint,
+  run: PgbenchRun,
+  more: readonly string[] = [],
+): Promise<number> {
   const args = [
+    ...more,
     "-n",
     `--host=${at.host}`,
     `--port=${at.port}`,
@@ -85,6 +93,21 @@ export async function runPgbench(at: Endpoint, run: PgbenchRun): Promise<number>
     throw new Error(`pgbench did not finish:\n${output}`);
   }
   return Number(tps);
+}
+
+/** Milliseconds of each transaction, in ascending order. */
+export async function latencies(at: Endpoint, run: PgbenchRun): Promise<Float64Array> {
+  const directory = mkdtempSync(join(tmpdir(), "pleiad-bench-"));
+  try {
+    await runPgbench(at, run, ["--log", `--log-prefix=${join(directory, "log")}`]);
+    const lines = readdirSync(directory).flatMap((file) =>
+      readFileSync(join(directory, file), "utf8").trimEnd().split("\n"),
+    );
+    // client, number, microseconds, script, time
+    return Float64Array.from(lines, (line) => Number(line.split(" ")[2]) / 1000).toSorted();
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 }
 
 function capture(program: string, args: readonly string[]): Promise<string> {

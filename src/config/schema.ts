@@ -40,7 +40,8 @@ const pool = z.strictObject({
     .min(2)
     .default(180)
     .describe(
-      "Most connections that the coordinator's session workers together hold to one server. They are opened when needed.",
+      "Most connections that the coordinator's session workers and executors together hold to one server. They are opened when needed; " +
+        "a quarter is for executors.",
     ),
 });
 
@@ -145,6 +146,15 @@ export const configSchema = z.strictObject({
     .describe(
       "Processes that serve clients' sessions, whatever the number of clients; one more stands by. Default: one for every two cores, " +
         "at most 32, and no more than half of `pool.per_node`.",
+    ),
+  executors: z
+    .int()
+    .min(0)
+    .max(8)
+    .optional()
+    .describe(
+      "Processes that move rows for statements over several nodes and run them. 0: session workers do that themselves. Default: one for " +
+        "every four cores, at least one, at most 8, and none if `pool.per_node` is below 8.",
     ),
   shared_memory: z
     .int()

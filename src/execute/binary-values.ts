@@ -1,9 +1,8 @@
 /** Which statements have binary values with OIDs of types in them, and what is needed to give each side its own OIDs. */
-import type { Snapshot } from "../catalog/snapshot.ts";
 import type { Field } from "../protocol/backend-messages.ts";
 import { formatOf, type Formats } from "../protocol/frontend-messages.ts";
 import { preludeDone, type Lease } from "../transaction/lease.ts";
-import type { ExecutionContext, Run } from "./run.ts";
+import type { SnapshotPart, Run, WorkplaceContext } from "./run.ts";
 import { mayHoldOids, OidTranslation } from "./translate-oids.ts";
 import { loadTypeTable, type TypeTable } from "./type-table.ts";
 
@@ -49,7 +48,7 @@ export function hasBinaryOids(run: Run, result = resultFormat(run)): boolean {
 
 /** The lease's prelude has been answered then. The catalog node's own OIDs are those of the client. */
 export async function binaryValues(
-  context: ExecutionContext,
+  context: WorkplaceContext,
   lease: Lease,
   run: Run,
   result: ResultFormat,
@@ -67,7 +66,7 @@ export async function binaryValues(
   };
 }
 
-async function loadCatalogTable({ transaction }: ExecutionContext): Promise<TypeTable> {
+async function loadCatalogTable({ transaction }: WorkplaceContext): Promise<TypeTable> {
   const lease = await transaction.lease("catalog", false);
   try {
     await preludeDone(lease);
@@ -78,10 +77,10 @@ async function loadCatalogTable({ transaction }: ExecutionContext): Promise<Type
 }
 
 /** A snapshot is of one version of one database's definitions. */
-const tables = new WeakMap<Snapshot, Map<string, TypeTable>>();
+const tables = new WeakMap<SnapshotPart, Map<string, TypeTable>>();
 
 async function tableOf(
-  context: ExecutionContext,
+  context: WorkplaceContext,
   server: string,
   load: () => Promise<TypeTable>,
 ): Promise<TypeTable> {

@@ -5,7 +5,7 @@
  */
 import type { BackendConnection } from "../backend/backend-connection.ts";
 import { preludeDone, type Lease } from "../transaction/lease.ts";
-import type { ExecutionContext } from "./run.ts";
+import type { WorkplaceContext } from "./run.ts";
 
 export class CatalogSnapshot {
   private readonly lease: Lease;
@@ -17,7 +17,7 @@ export class CatalogSnapshot {
   }
 
   /** Held open by a connection of its own. Release it. */
-  static async take(context: ExecutionContext): Promise<CatalogSnapshot> {
+  static async take(context: WorkplaceContext): Promise<CatalogSnapshot> {
     const lease = await context.transaction.leaseApart("catalog");
     try {
       await preludeDone(lease);

@@ -7,7 +7,7 @@ import { charactersIn } from "../sql/characters.ts";
 import type { ParsedStatement, Splice } from "../sql/statement.ts";
 
 /** A text of which servers were sent a changed one. */
-type ClientText = Pick<ParsedStatement, "text" | "charactersBefore">;
+export type ClientText = Pick<ParsedStatement, "text" | "charactersBefore">;
 
 /** Translates a 1-based character position in the spliced text into one in the client's query string; undefined when it lies in text that the client did not write. */
 function clientPosition(

@@ -3,13 +3,22 @@
  * so a stream of rows passes through as the chunks it came in. When the client reads slowly, `full` says so and the
  * sources pause (row S12 of the failure modes: a client that never reads costs a fixed amount of memory).
  */
-import type { Duplex } from "node:stream";
 import { Backend } from "../protocol/message-types.ts";
 
 /** Told of every write, so that who takes over from this process knows what the client has got. */
 export interface WriteCounter {
   /** So many bytes of whole messages are about to be written. */
   writes(bytes: number): void;
+}
+
+/** Where the bytes go: the client's socket, or what carries them there. */
+export interface ByteSink {
+  /** False: wait for "drain" before writing much more. */
+  write(bytes: Buffer): boolean;
+  cork(): void;
+  uncork(): void;
+  end(): void;
+  on(event: "drain" | "close", listener: () => void): unknown;
 }
 
 /** Collected bytes that are written without waiting for the end of the statement. */
@@ -24,7 +33,7 @@ const ALWAYS_THE_CLIENTS: ReadonlySet<number> = new Set([
 ]);
 
 export class ClientOutput {
-  private readonly socket: Duplex;
+  private readonly socket: ByteSink;
   private readonly counter: WriteCounter | undefined;
   private pieces: Buffer[] = [];
   private bytes = 0;
@@ -38,7 +47,7 @@ export class ClientOutput {
   /** Rows of the running statement that went this way. */
   rowsSent = 0;
 
-  constructor(socket: Duplex, counter?: WriteCounter) {
+  constructor(socket: ByteSink, counter?: WriteCounter) {
     this.socket = socket;
     this.counter = counter;
     socket.on("drain", () => this.release());

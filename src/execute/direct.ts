@@ -14,6 +14,7 @@ import {
   type Outcome,
   type PortalState,
   type Run,
+  type WorkplaceContext,
 } from "./run.ts";
 import { sendText } from "./send-text.ts";
 
@@ -48,7 +49,7 @@ export async function runOnNode(
 
 /** Lets later Execute messages go on where this one stopped. */
 export function keepPortal(
-  context: ExecutionContext,
+  context: WorkplaceContext,
   connection: BackendConnection,
   text: NodeText,
   portal: string,

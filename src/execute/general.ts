@@ -15,7 +15,8 @@ import { checkPrivileges } from "./check-privileges.ts";
 import { keepPortal } from "./direct.ts";
 import { splicedText, type NodeText } from "./node-text.ts";
 import { sendText } from "./send-text.ts";
-import type { ExecutionContext, Outcome, Run } from "./run.ts";
+import { standsAlone, taskOf } from "./dependent-task.ts";
+import type { ExecutionContext, Outcome, Run, WorkplaceContext } from "./run.ts";
 import { refuseLocksReadOnly } from "./read-only.ts";
 import { atTransactionTime } from "./transaction-time.ts";
 import { requireSameDefinitions } from "./stale-plan.ts";
@@ -37,11 +38,28 @@ export async function runGeneral(
 ): Promise<Outcome> {
   await checkPrivileges(context, plan, run);
   if (plan.locks !== "no") await refuseLocksReadOnly(context, plan);
+  const whole = splicedText(plan.statement, general.splices);
+  if (standsAlone(context, plan, general, run)) {
+    const outcome = await context.tasks.run(taskOf(context, plan, general, run), context, run.preface);
+    if (outcome !== undefined) return outcome;
+  }
+  return runInWorkplace(context, general, run, () =>
+    atTransactionTime(context, plan.transactionTimes, whole, false),
+  );
+}
+
+/** Moves the tables and runs the text over them. `textOf` is asked when the tables are there. */
+export async function runInWorkplace(
+  context: WorkplaceContext,
+  general: GeneralPlan,
+  run: Run,
+  textOf: () => NodeText | Promise<NodeText>,
+): Promise<Outcome> {
   const workplace = await openWorkplace(context, general, run);
   let kept = false;
   try {
-    const whole = splicedText(plan.statement, general.splices);
-    const text = await atTransactionTime(context, plan.transactionTimes, whole, false);
+    const text = await textOf();
+    if (context.cancelled) throw statementCancelled();
     const portal = run.rowsMax > 0 ? `g${++portalCount}` : "";
     const answer = await runOnWorkplace(context, workplace, text, run, portal);
     if (answer.suspended && run.portal !== undefined) {
@@ -57,7 +75,7 @@ export async function runGeneral(
 
 /** Runs a text over the tables of a workplace and passes its answer on. */
 export function runOnWorkplace(
-  context: ExecutionContext,
+  context: WorkplaceContext,
   workplace: Lease,
   text: NodeText,
   run: Run,
@@ -79,7 +97,7 @@ const committed = new WeakSet<Lease>();
 
 /** A connection to the target, in a transaction that holds the shipped tables. Close it with closeWorkplace. */
 export async function openWorkplace(
-  context: ExecutionContext,
+  context: WorkplaceContext,
   general: GeneralPlan,
   run: Run,
   { observe, build }: Furnishing = {},

@@ -2,10 +2,10 @@
 import { isSharded, nodesHolding, nodeOfShard, pruneShards, shardOfKey } from "../catalog/placement.ts";
 import { arrayElementsOf } from "../catalog/array-elements.ts";
 import type { KeyDatum, KeyValue } from "../catalog/shard-filter.ts";
-import type { Relation, Snapshot } from "../catalog/snapshot.ts";
+import type { Relation } from "../catalog/snapshot.ts";
 import type { ReadPlan, TableUse } from "../plan/plan.ts";
 import { formatOf } from "../protocol/frontend-messages.ts";
-import type { ExecutionContext, Run } from "./run.ts";
+import type { ExecutionContext, SnapshotPart, Run } from "./run.ts";
 
 export interface Location {
   /** Nodes that hold relevant rows; "any" when every data node has all of them (only replicated tables, or no rows at all). */
@@ -61,7 +61,7 @@ function locateKey({ relation, filter }: TableUse, run: Run): Location | undefin
   return typeof shard === "number" ? shardLocation(relation, shard) : undefined;
 }
 
-export function locate(uses: readonly TableUse[], run: Run, snapshot: Snapshot): Location {
+export function locate(uses: readonly TableUse[], run: Run, snapshot: SnapshotPart): Location {
   const ofKey = uses.length === 1 ? locateKey(uses[0]!, run) : undefined;
   if (ofKey !== undefined) return ofKey;
   let nodes: Set<string> | "any" = "any";
@@ -91,7 +91,7 @@ const NO_SHARDS: ReadonlySet<number> = new Set();
 function holding(
   use: TableUse,
   run: Run,
-  snapshot: Snapshot,
+  snapshot: SnapshotPart,
 ): { nodes: ReadonlySet<string>; shards: ReadonlySet<number> } {
   const distribution = use.relation.distribution!;
   if (distribution.kind === "single") return { nodes: new Set([distribution.node]), shards: NO_SHARDS };
@@ -111,12 +111,12 @@ function holding(
 }
 
 /** Where all meet who lock or change rows of replicated tables. */
-export function firstDataNode({ dataNodes }: Snapshot): string {
+export function firstDataNode({ dataNodes }: SnapshotPart): string {
   return dataNodes.toSorted()[0]!;
 }
 
 /** May the statement's row locks be taken on this one node? */
-function locksThere(plan: Pick<ReadPlan, "locks">, node: string, snapshot: Snapshot): boolean {
+function locksThere(plan: Pick<ReadPlan, "locks">, node: string, snapshot: SnapshotPart): boolean {
   return plan.locks !== "replicated rows" || node === firstDataNode(snapshot);
 }
 
@@ -147,7 +147,7 @@ function anyNode(context: ExecutionContext, plan: ReadPlan): string {
 export function nodesOfTable(
   use: TableUse,
   run: Run,
-  snapshot: Snapshot,
+  snapshot: SnapshotPart,
   preferred: string | undefined,
 ): readonly string[] {
   if (use.relation.distribution!.kind === "replicated") return [preferred ?? snapshot.dataNodes[0]!];

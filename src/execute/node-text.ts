@@ -6,11 +6,12 @@ import type { ReadPlan } from "../plan/plan.ts";
 import { quoteQualified } from "../sql/quote.ts";
 import { applySplices } from "../sql/splice.ts";
 import type { ParsedStatement, Splice } from "../sql/statement.ts";
+import type { ClientText } from "./client-error.ts";
 import type { SessionSettings } from "../transaction/settings.ts";
 
 export interface NodeText {
   /** What the client wrote; an error's position is one in it. */
-  readonly statement: ParsedStatement;
+  readonly statement: ClientText;
   readonly sql: Buffer;
   /** What became of the client's text. */
   readonly splices: readonly Splice[];
@@ -18,7 +19,7 @@ export interface NodeText {
   readonly key: string | undefined;
 }
 
-export function splicedText(statement: ParsedStatement, splices: readonly Splice[], key?: string): NodeText {
+export function splicedText(statement: ClientText, splices: readonly Splice[], key?: string): NodeText {
   return { statement, sql: applySplices(statement.text, splices), splices, key };
 }
 

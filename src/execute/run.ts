@@ -6,18 +6,21 @@ import type { Field } from "../protocol/backend-messages.ts";
 import type { BindMessage } from "../protocol/frontend-messages.ts";
 import type { SessionTransaction } from "../transaction/session-transaction.ts";
 import type { ClientOutput } from "./client-output.ts";
+import type { DependentTasks } from "./dependent-task.ts";
 import type { SessionLanes } from "./session-lanes.ts";
-import type { Definitions } from "./stale-plan.ts";
+import type { DefinitionCheck, Definitions } from "./stale-plan.ts";
 
 /** Hears how far a statement has come, for who looks at the session. */
 export interface Progress {
   enter(phase: "running" | "moving data"): void;
 }
 
-/** The session for which statements run. */
-export interface ExecutionContext {
+/** What of the catalog has to be known where rows are moved. */
+export type SnapshotPart = Pick<Snapshot, "dataNodes" | "userTypes">;
+
+/** What a workplace of the general plan needs of the session: it is there in an executor too. */
+export interface WorkplaceContext {
   readonly pools: Pools;
-  readonly lanes: SessionLanes;
   /** Superuser as which Pleiad moves rows, after the client's rights were checked. */
   readonly internalRole: string;
   readonly transaction: SessionTransaction;
@@ -28,18 +31,26 @@ export interface ExecutionContext {
   /** Compute nodes by name. */
   readonly computeNodes: readonly string[];
   /** The catalog as this session sees it now (its own uncommitted DDL included). */
-  snapshot(): Snapshot;
+  snapshot(): SnapshotPart;
   /** Says whether the running statement is still what it was planned to be. */
-  readonly definitions: Definitions;
+  readonly definitions: DefinitionCheck;
   /** Hears which backend connections work for the session right now, so that a cancel request finds them. */
   readonly running: Set<{ cancel(): Promise<void> }>;
   /** Set by a cancel request: what comes after the current step does not start. */
   cancelled: boolean;
 }
 
+/** The session for which statements run. */
+export interface ExecutionContext extends WorkplaceContext {
+  readonly lanes: SessionLanes;
+  readonly tasks: DependentTasks;
+  snapshot(): Snapshot;
+  readonly definitions: Definitions;
+}
+
 /** Waits for work on a connection; meanwhile a cancel request of the client finds it. */
 export async function whileRunning<T>(
-  { running }: Pick<ExecutionContext, "running">,
+  { running }: Pick<WorkplaceContext, "running">,
   connection: BackendConnection,
   work: Promise<T>,
 ): Promise<T> {

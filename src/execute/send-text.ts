@@ -10,7 +10,7 @@ import { forgetPrepared, preparedRequest } from "./prepared-request.ts";
 import { StalePlan } from "./stale-plan.ts";
 import { WatchedReceiver } from "./watched-receiver.ts";
 import { runForText } from "./run-for-text.ts";
-import { whileRunning, type ExecutionContext, type Run } from "./run.ts";
+import { whileRunning, type Run, type WorkplaceContext } from "./run.ts";
 
 /** The bytes that run a text once, with the run's parameters and without keeping anything. */
 export function requestOnce(connection: BackendConnection, sql: Buffer, run: Run): Buffer {
@@ -25,7 +25,7 @@ export function requestOnce(connection: BackendConnection, sql: Buffer, run: Run
  * other tables than it was planned for.
  */
 export async function sendText(
-  context: ExecutionContext,
+  context: WorkplaceContext,
   lease: Lease,
   text: NodeText,
   run: Run,

@@ -7,7 +7,7 @@ import type { BackendConnection } from "../backend/backend-connection.ts";
 import type { ShippedTable } from "../plan/plan.ts";
 import type { Lease } from "../transaction/lease.ts";
 import { firstDataNode, nodesOfTable } from "./locate.ts";
-import type { ExecutionContext, Run } from "./run.ts";
+import type { Run, WorkplaceContext } from "./run.ts";
 import { Status } from "../protocol/message-types.ts";
 
 interface Source {
@@ -26,11 +26,11 @@ interface Need {
 }
 
 export class ShipSources {
-  private readonly context: ExecutionContext;
+  private readonly context: WorkplaceContext;
   private readonly sources = new Map<string, Source>();
   private readonly nodes = new Map<ShippedTable, readonly string[]>();
 
-  constructor(context: ExecutionContext) {
+  constructor(context: WorkplaceContext) {
     this.context = context;
   }
 

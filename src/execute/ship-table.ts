@@ -2,11 +2,11 @@
 import type { BackendConnection } from "../backend/backend-connection.ts";
 import { CopyRelay } from "../backend/copy-relay.ts";
 import { gatePass } from "../catalog/install-gate.ts";
-import type { Column, Snapshot } from "../catalog/snapshot.ts";
+import type { Column } from "../catalog/snapshot.ts";
 import type { ShippedTable } from "../plan/plan.ts";
 import { quoteIdentifier, quoteLiteral, quoteQualified } from "../sql/quote.ts";
 import { inlineParameters } from "./inline-parameters.ts";
-import type { ExecutionContext, Run } from "./run.ts";
+import type { SnapshotPart, Run, WorkplaceContext } from "./run.ts";
 import type { ShipSources } from "./ship-sources.ts";
 
 export interface Shipped {
@@ -29,7 +29,7 @@ export function fragmentSql(table: ShippedTable, run: Run): string {
 
 /** The fragment as it is sent on one connection: through the gate where the client's role may not read the table. */
 function sqlThere(
-  context: ExecutionContext,
+  context: WorkplaceContext,
   sources: ShipSources,
   source: BackendConnection,
   table: ShippedTable,
@@ -42,7 +42,7 @@ function sqlThere(
 
 /** A query as Pleiad's own role on a client's connection; `columns`: names and types of its result. */
 export function throughGate(
-  { gateSecrets }: ExecutionContext,
+  { gateSecrets }: WorkplaceContext,
   { server, processId }: BackendConnection,
   sql: string,
   columns: readonly string[],
@@ -54,14 +54,14 @@ export function throughGate(
 /** The binary form of these kinds of user types holds no OID of the server that wrote it. */
 const PORTABLE_KINDS: ReadonlySet<string> = new Set(["enum", "base"]);
 
-export function binaryIsPortable(column: Column, snapshot: Snapshot): boolean {
+export function binaryIsPortable(column: Column, snapshot: SnapshotPart): boolean {
   if (!column.userType) return true;
   const type = snapshot.userTypes.get(column.typeOid);
   return type !== undefined && PORTABLE_KINDS.has(type.kind);
 }
 
 export async function shipTable(
-  context: ExecutionContext,
+  context: WorkplaceContext,
   sources: ShipSources,
   target: BackendConnection,
   table: ShippedTable,

@@ -6,12 +6,18 @@
 import { PgError } from "../errors/pg-error.ts";
 import type { Relation } from "../catalog/snapshot.ts";
 
-/** What a running statement asks about definitions. */
-export interface Definitions {
+/** Whether what a statement was planned for is still so. */
+export interface DefinitionCheck {
   /** Has any definition of the database been committed, or begun to be, since the statement was planned? */
   mayHaveChanged(): boolean;
   /** Is a table of the statement another one than it was planned for? Waits for commits that are under way. */
   haveChanged(): Promise<boolean>;
+}
+
+/** What a running statement asks about definitions. */
+export interface Definitions extends DefinitionCheck {
+  /** Version of the definitions that the statement was planned for. */
+  readonly version: number;
   /** Is another session changing definitions now? It may hold locks behind which the statement will wait. */
   areChanging(): boolean;
   /** The statement turns out to concern these tables too. */
@@ -35,6 +41,6 @@ export class StalePlan extends PgError {
 }
 
 /** Throws StalePlan when what the statement was planned for has changed; to be called once its locks are held. */
-export async function requireSameDefinitions(definitions: Definitions): Promise<void> {
+export async function requireSameDefinitions(definitions: DefinitionCheck): Promise<void> {
   if (definitions.mayHaveChanged() && (await definitions.haveChanged())) throw new StalePlan();
 }

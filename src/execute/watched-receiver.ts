@@ -6,7 +6,7 @@
 import type { BackendConnection, Receiver } from "../backend/backend-connection.ts";
 import type { PgError } from "../errors/pg-error.ts";
 import { Backend, type TransactionStatus } from "../protocol/message-types.ts";
-import { StalePlan, type Definitions } from "./stale-plan.ts";
+import { StalePlan, type DefinitionCheck } from "./stale-plan.ts";
 
 type Frame = readonly [type: number, buffer: Buffer, start: number, end: number];
 
@@ -19,7 +19,7 @@ const SAYS_NOTHING: ReadonlySet<number> = new Set([
 
 export class WatchedReceiver implements Receiver {
   private readonly receiver: Receiver;
-  private readonly definitions: Definitions;
+  private readonly definitions: DefinitionCheck;
   /** Paused while the answer is held back; undefined where other statements' answers come behind. */
   private readonly connection: BackendConnection | undefined;
   private passing = false;
@@ -27,7 +27,7 @@ export class WatchedReceiver implements Receiver {
   private dropping = false;
   private endedWith: TransactionStatus | undefined;
 
-  constructor(receiver: Receiver, definitions: Definitions, connection: BackendConnection | undefined) {
+  constructor(receiver: Receiver, definitions: DefinitionCheck, connection: BackendConnection | undefined) {
     this.receiver = receiver;
     this.definitions = definitions;
     this.connection = connection;

@@ -15,6 +15,8 @@ export interface ProcessStart {
   readonly gateSecrets: readonly (readonly [server: string, secret: string])[];
   /** Session workers of this node. */
   readonly workers: number;
+  /** Executors of this node. */
+  readonly executors: number;
   /** The node begins, it was not only this process that had to be started again. */
   readonly first: boolean;
 }

@@ -26,6 +26,8 @@ async function become(kind: ProcessKind, start: ProcessStart, channel: Channel):
       return (await import("./listener/listener.ts")).runListener(start, memory, channel, log);
     case "worker":
       return (await import("./worker/worker.ts")).runWorker(start, memory, channel, log);
+    case "executor":
+      return (await import("./executor/executor.ts")).runExecutor(start, memory, channel, log);
     case "transactions":
       return (await import("./transactions/transaction-process.ts")).runTransactionProcess(
         start,

@@ -11,7 +11,7 @@ const NO_RELATIONS: readonly Relation[] = [];
 
 export class DefinitionWatch implements Definitions {
   private readonly session: Session;
-  private version = 0;
+  version = 0;
   private planned: PlannedStatement | undefined;
   /** Those that are not in its plan. */
   private others: readonly Relation[] = NO_RELATIONS;

@@ -2,6 +2,7 @@
 import type { Server } from "../config/topology.ts";
 import type { Multiplexer } from "../backend/multiplexer.ts";
 import type { Pools } from "../backend/pool.ts";
+import type { DependentTasks } from "../execute/dependent-task.ts";
 import type { CommitLog } from "../transaction/two-phase-commit.ts";
 import type { NodeMemory } from "../shared-memory/node-memory.ts";
 import type { SharedDatabase } from "../shared-memory/shared-database.ts";
@@ -22,6 +23,8 @@ export interface SessionHost {
   readonly catalogs: DatabaseCatalogs;
   readonly commitLog: CommitLog;
   readonly computeNodes: readonly string[];
+  /** What executors take over. */
+  readonly tasks: DependentTasks;
   /** The node that this process belongs to. */
   readonly memory: NodeMemory;
   /** What sessions of this process have done since it began. */

@@ -114,6 +114,7 @@ export class Session {
       pools: host.pools,
       internalRole: host.internalRole,
       lanes: new SessionLanes(host.multiplexer, this.transaction),
+      tasks: host.tasks,
       transaction: this.transaction,
       output: this.output,
       progress: this.execution,

@@ -9,7 +9,7 @@ const HEAD_INTS = 16;
 
 export const processInts = HEAD_INTS + PROCESSES_MAX * RECORD_INTS;
 
-export const ProcessKind = { listener: 1, worker: 2, transactions: 3 } as const;
+export const ProcessKind = { listener: 1, worker: 2, transactions: 3, executor: 4 } as const;
 export type ProcessKind = keyof typeof ProcessKind;
 
 /** free: nobody has the record; starting; ready: it serves. */
@@ -28,7 +28,7 @@ export interface ProcessEntry {
   readonly life: number;
   /** How often it was started again. */
   readonly restarts: number;
-  /** Clients that it serves. */
+  /** Clients that it serves; of an executor, statements that it works for. */
   readonly sessions: number;
 }
 

@@ -174,7 +174,7 @@ test("in the background: up returns when clients may connect, status and down fi
     const said = JSON.parse(status.stdout) as { processes: { kind: string; pid: number }[] };
     expect(said).toMatchObject({ url, state: "up", coordinator: { accepting: true } });
     const kinds = said.processes.map(({ kind }) => kind);
-    expect(new Set(kinds)).toEqual(new Set(["listener", "transactions", "worker"]));
+    expect(new Set(kinds)).toEqual(new Set(["listener", "transactions", "worker", "executor"]));
     // At least one that serves, and the one that stands by.
     expect(kinds.filter((kind) => kind === "worker").length).toBeGreaterThanOrEqual(2);
     // The second table has a line of its own for each of them.

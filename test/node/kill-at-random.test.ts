@@ -56,6 +56,7 @@ afterAll(async () => {
 function victim(random: RandomSource) {
   const kind = random.weighted([
     [4, "worker"],
+    [2, "executor"],
     [1, "listener"],
     [1, "transactions"],
   ] as const);
@@ -101,6 +102,7 @@ test(`N1, N2, N3: processes killed at random under load, seed ${SEED}`, async ()
   expect(journal.wrong).toEqual([]);
   // It was no quiet time, and the node served in it.
   expect(killed["worker"]).toBeGreaterThan(3);
+  expect(killed["executor"]).toBeGreaterThan(0);
   expect(handOvers).toBeGreaterThan(0);
   expect(fates.done).toBeGreaterThan(100);
 

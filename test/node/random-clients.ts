@@ -248,6 +248,12 @@ export function reads(
         client.ask(
           `SELECT max(who), max(current_setting('app.who')) FROM token WHERE reader + 0 = ${reader} AND k = ${k}`,
         ),
+      // Rows of several nodes: an executor's work.
+      () =>
+        client.ask(
+          `SELECT max(t.who), max(current_setting('app.who')) FROM token AS t JOIN token AS o ON o.reader = t.reader AND o.k <> t.k
+            WHERE t.reader = ${reader} AND t.k = ${k}`,
+        ),
     ])();
     const rows = lines.filter((line) => line.startsWith("D "));
     const failed = lines.includes(LOST);

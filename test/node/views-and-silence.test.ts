@@ -12,7 +12,7 @@ let cluster: TestCluster;
 let node: NodeProcesses;
 
 beforeAll(async () => {
-  cluster = await startTestCluster({ set: { session_workers: "1" } });
+  cluster = await startTestCluster({ set: { session_workers: "1", executors: "1" } });
   node = new NodeProcesses(cluster);
 });
 
@@ -29,7 +29,15 @@ test("pleiad.processes and pleiad.activity show every process and every session 
   await failed.ask("SELECT 1 / 0");
   expect(
     await looking.ask("SELECT kind, count(*), sum(sessions) FROM pleiad.processes GROUP BY 1 ORDER BY 1"),
-  ).toEqual(["T", "D listener|1|0", "D transactions|1|0", "D worker|2|3", "C SELECT 3", "Z I"]);
+  ).toEqual([
+    "T",
+    "D executor|1|0",
+    "D listener|1|0",
+    "D transactions|1|0",
+    "D worker|2|3",
+    "C SELECT 4",
+    "Z I",
+  ]);
   const sql = `SELECT a.usename, a.datname, a.application_name, a.state, p.kind, a.phase, a.wait_event, a.query FROM pleiad.activity a
          JOIN pleiad.processes AS p ON p.pid = a.process ORDER BY a.state`;
   expect(await looking.ask(sql)).toEqual([
@@ -103,7 +111,7 @@ test("pleiad.shared_memory and pleiad.statistics", async () => {
   ).toEqual([
     "T",
     "D mapped|executions|1",
-    "D mapped|processes|4",
+    "D mapped|processes|5",
     "D mapped|sessions|1",
     "D store|sessions|1",
     "C SELECT 4",

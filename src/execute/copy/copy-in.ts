@@ -2,6 +2,7 @@
  * COPY t FROM STDIN: the client's lines, split by node. Every node that may get rows runs a COPY of its own into the table;
  * where all lines go to one node, or all to every node, the client's messages pass through as they came.
  */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { isSharded, nodesOf } from "../../catalog/placement.ts";
 import type { Column, Relation } from "../../catalog/snapshot.ts";
 import { PgError } from "../../errors/pg-error.ts";
@@ -30,6 +31,9 @@ import { switchedOff, tableRange, type CopyStatement } from "./statement-parts.t
 const UNSAFE_ENCODINGS =
   /^(sjis|shiftjis|mskanji|shiftjis2004|win932|windows932|big5|win950|windows950|gbk|win936|windows936|gb18030|uhc|win949|windows949|johab)$/;
 
+/** Data that have come already are split for so long at most before other sessions of this process have a turn. */
+const TURN_MS_MAX = 2;
+
 /** Header and trailer without a row between them. */
 const EMPTY_BINARY = Buffer.from("PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0\xff\xff", "latin1");
 
@@ -51,6 +55,7 @@ export class CopyIn {
   /** Undefined where the client's messages pass through. */
   private intake: Intake | undefined;
   private dataError: LineError | undefined;
+  private turnBegan = 0;
 
   /** `columns` are the named ones, or all that are not generated. */
   constructor(
@@ -223,7 +228,10 @@ export class CopyIn {
       const { type, buffer, start, end } = message;
       if (type === Frontend.copyData) {
         if (intake === undefined) await this.pass(buffer, start - 5, end);
-        else if (!intake.ended && intake.push(buffer, start, end)) await this.split(intake, false);
+        else if (!intake.ended && intake.push(buffer, start, end)) {
+          await this.split(intake, false);
+          await this.giveWay();
+        }
       } else if (type === Frontend.copyDone) {
         if (intake !== undefined) await this.split(intake, true);
         return;
@@ -243,6 +251,12 @@ export class CopyIn {
       if (!(error instanceof PgError)) throw error;
       this.dataError = atLine(error, this.relation.name, intake.line);
     }
+  }
+
+  private async giveWay(): Promise<void> {
+    if (performance.now() - this.turnBegan < TURN_MS_MAX) return;
+    await nextTurn();
+    this.turnBegan = performance.now();
   }
 
   private async failByClient(reason: string): Promise<void> {

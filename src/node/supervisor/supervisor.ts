@@ -12,6 +12,7 @@ import type { ProcessEntry, ProcessKind } from "../../shared-memory/process-tabl
 import type { FromProcess } from "../messages.ts";
 import type { RawHandle } from "../raw-handle.ts";
 import { clusterCertificate, clusterSecret } from "../cluster-secrets.ts";
+import { executorCount } from "../process-shares.ts";
 import { Child } from "./child.ts";
 import { openGates } from "./gates.ts";
 import { HeldConnections } from "./held-connections.ts";
@@ -71,14 +72,16 @@ export class Supervisor {
     this.options = options;
     const { topology, config, memory, command } = options;
     const workers = workerCount(config);
+    const executors = executorCount(config, memory);
     this.memory = NodeMemory.create(memory, { sessions: config.max_client_connections + ARRIVING_MAX });
     const kinds: ProcessKind[] = [
       "listener",
       "transactions",
       ...Array<ProcessKind>(workers + SPARE_WORKERS).fill("worker"),
+      ...Array<ProcessKind>(executors).fill("executor"),
     ];
     this.looking = setInterval(() => this.endSilent(), LOOK_MS);
-    const start = { memory, topology, config, gateSecrets: [...gateSecrets], workers };
+    const start = { memory, topology, config, gateSecrets: [...gateSecrets], workers, executors };
     kinds.forEach((kind, slot) =>
       this.children.push(
         new Child({
@@ -128,7 +131,7 @@ export class Supervisor {
   async close(): Promise<void> {
     clearInterval(this.looking);
     const of = (kind: ProcessKind) => this.children.filter((child) => child.kind === kind);
-    for (const kind of ["listener", "worker", "transactions"] as const) {
+    for (const kind of ["listener", "worker", "executor", "transactions"] as const) {
       await Promise.all(of(kind).map((child) => child.stop()));
       if (kind === "listener") this.listening.end();
       if (kind === "worker") this.connections.closeAll();

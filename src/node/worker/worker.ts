@@ -16,16 +16,16 @@ import { initializeParser } from "../../sql/parse.ts";
 import { CatalogCommitLog } from "../../transaction/commit-log.ts";
 import type { Channel } from "../channel.ts";
 import type { ProcessStart } from "../messages.ts";
+import { workerPool } from "../process-shares.ts";
 import { socketOf } from "../raw-handle.ts";
 import type { StartupOptions } from "./client-startup.ts";
+import { ExecutorTasks } from "./executor-tasks.ts";
 import { Fellows } from "./fellows.ts";
 import { Reception } from "./reception.ts";
 import { clusterCertificate, clusterSecret } from "../cluster-secrets.ts";
 import { roleLogins } from "./role-logins.ts";
 import { serverTls } from "./server-tls.ts";
 
-/** Longest time that a statement waits for a backend connection. */
-const POOL_WAIT_MS_MAX = 30_000;
 /** How often the counts of this process are put where all see them. */
 const PUBLISH_MS = 500;
 const MEGABYTE = 1024 * 1024;
@@ -40,10 +40,7 @@ export async function runWorker(
 ): Promise<void> {
   const { topology, config } = start;
   await initializeParser();
-  const pools = new Pools(topology.servers, {
-    perServerMax: Math.max(2, Math.floor(config.pool.per_node / start.workers)),
-    waitMsMax: POOL_WAIT_MS_MAX,
-  });
+  const pools = new Pools(topology.servers, workerPool(start));
   const commitLog = new CatalogCommitLog(pools, topology.internalRole);
   const fellows = new Fellows(channel, pools);
   const store = new SharedStore(join(start.memory, "store"), {
@@ -54,6 +51,7 @@ export async function runWorker(
   const host: SessionHost = {
     pools,
     multiplexer: new Multiplexer(pools),
+    tasks: new ExecutorTasks(memory, start.memory),
     servers: topology.servers,
     internalRole: topology.internalRole,
     catalogs: new DatabaseCatalogs(pools, topology.internalRole, memory.definitions, start, shared),

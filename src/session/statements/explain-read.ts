@@ -1,6 +1,7 @@
 /** EXPLAIN of statements that read: the level that would answer, and the plans of its fragments. */
 import { PgError } from "../../errors/pg-error.ts";
 import { checkPrivileges } from "../../execute/check-privileges.ts";
+import { standsAlone } from "../../execute/dependent-task.ts";
 import { closeWorkplace, openWorkplace } from "../../execute/general.ts";
 import { locate } from "../../execute/locate.ts";
 import { splicedText, textAsWritten, textForShard, type NodeText } from "../../execute/node-text.ts";
@@ -45,7 +46,15 @@ export async function explainRead(
   }
   if (plan.general instanceof PgError) throw plan.general;
   await checkPrivileges(context, plan, run);
-  return { level: "general", properties: [], steps: await generalSteps(explaining, plan, plan.general) };
+  const steps = await generalSteps(explaining, plan, plan.general);
+  return { level: "general", properties: [["Runs In", processOf(explaining, plan, plan.general)]], steps };
+}
+
+/** The kind of process that moves the rows; ANALYZE needs them where the session is. */
+function processOf({ session, run, analyze }: Explaining, plan: ReadPlan, general: GeneralPlan): string {
+  const { context } = session;
+  const apart = !analyze && context.tasks.available && standsAlone(context, plan, general, run);
+  return apart ? "executor" : "session worker";
 }
 
 /** The same text on each of the nodes. */
