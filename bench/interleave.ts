@@ -13,6 +13,8 @@ export interface Comparison {
   readonly higherIsBetter: boolean;
   readonly plain: Measure;
   readonly pleiad: Measure;
+  /** In front of plain PostgreSQL, where it is installed. */
+  readonly pgbouncer?: Measure;
   /** How good Pleiad is, plain PostgreSQL being 1. */
   readonly ratio: number;
 }
@@ -37,6 +39,7 @@ export function figure(what: string, unit: string, runs: readonly number[], want
 export interface Sides<T> {
   plain(): Promise<T>;
   pleiad(): Promise<T>;
+  pgbouncer?(): Promise<T>;
 }
 
 export async function compare(
@@ -48,13 +51,16 @@ export async function compare(
 ): Promise<Comparison> {
   const plain: number[] = [];
   const pleiad: number[] = [];
+  const pgbouncer: number[] = [];
   for (let run = 0; run < runs; run++) {
     plain.push(await sides.plain());
     pleiad.push(await sides.pleiad());
+    if (sides.pgbouncer !== undefined) pgbouncer.push(await sides.pgbouncer());
   }
   const [left, right] = [measure(plain), measure(pleiad)];
   const ratio = higherIsBetter ? right.median / left.median : left.median / right.median;
-  const comparison = { what, unit, higherIsBetter, plain: left, pleiad: right, ratio };
+  const beside = pgbouncer.length === 0 ? {} : { pgbouncer: measure(pgbouncer) };
+  const comparison = { what, unit, higherIsBetter, plain: left, pleiad: right, ...beside, ratio };
   console.log(show(comparison));
   return comparison;
 }
@@ -69,10 +75,11 @@ export function measure(runs: readonly number[]): Measure {
   return { min: sorted[0] ?? Number.NaN, median, max: sorted.at(-1) ?? Number.NaN, runs };
 }
 
-export function show({ what, unit, plain, pleiad, ratio }: Comparison): string {
+export function show({ what, unit, plain, pleiad, pgbouncer, ratio }: Comparison): string {
   const side = (name: string, { min, median, max }: Measure): string =>
     `${name} ${number(min)} / ${number(median)} / ${number(max)}`;
-  return `${what.padEnd(34)} ${side("plain", plain)}   ${side("pleiad", pleiad)} ${unit}   ratio ${ratio.toFixed(2)}`;
+  const third = pgbouncer === undefined ? "" : `   ${side("pgbouncer", pgbouncer)}`;
+  return `${what.padEnd(34)} ${side("plain", plain)}   ${side("pleiad", pleiad)}${third} ${unit}   ratio ${ratio.toFixed(2)}`;
 }
 
 function number(value: number): string {

@@ -1,7 +1,7 @@
 /**
  * `npm run bench -- <name> [--runs 3] [--seconds 10] [--scale 10] [--rows 1000000] [--clients 16] [--connections 10000]
- * [--pg-bin DIR] [--no-fsync] [--sources] [--set key=value] [--out file.json]`. Prints minimum / median / maximum of both sides
- * and their ratio, and writes the figures with the machine's description as JSON.
+ * [--kills 20] [--pg-bin DIR] [--no-pgbouncer] [--no-fsync] [--sources] [--set key=value] [--out file.json]`. Prints
+ * minimum / median / maximum of both sides and their ratio, and writes the figures with the machine's description as JSON.
  */
 import { writeFileSync } from "node:fs";
 import { cpus, tmpdir, totalmem } from "node:os";
@@ -10,6 +10,7 @@ import { parseArgs } from "node:util";
 import { analyticLoad } from "./analytic-load.ts";
 import { connections, connectionsSettings } from "./connections.ts";
 import { copyIn } from "./copy-in.ts";
+import { crashGap, crashGapSettings } from "./crash-gap.ts";
 import type { Comparison, Figure } from "./interleave.ts";
 import { pointReads } from "./point-reads.ts";
 import type { BenchOptions } from "./servers.ts";
@@ -20,6 +21,8 @@ import { writeScripts } from "./write-scripts.ts";
 
 interface Benchmark {
   readonly about: string;
+  /** Where --connections does not say it. */
+  readonly connections?: number;
   /** Settings of the cluster that it needs. */
   readonly settings?: (options: BenchOptions) => Readonly<Record<string, string>>;
   readonly run: (servers: BenchServers, options: BenchOptions) => Promise<(Comparison | Figure)[]>;
@@ -34,8 +37,15 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   },
   connections: {
     run: connections,
+    connections: 10_000,
     settings: connectionsSettings,
     about: "10,000 open connections: memory of each, and 64 active ones among them",
+  },
+  "crash-gap": {
+    run: crashGap,
+    connections: 400,
+    settings: crashGapSettings,
+    about: "a worker killed under load: how long its clients and others wait",
   },
   "copy-in": { run: copyIn, about: "COPY FROM of a million rows" },
   "analytic-load": {
@@ -54,8 +64,10 @@ const { values, positionals } = parseArgs({
     scale: { type: "string" },
     rows: { type: "string", default: "1000000" },
     clients: { type: "string", default: "16" },
-    connections: { type: "string", default: "10000" },
+    connections: { type: "string" },
+    kills: { type: "string", default: "20" },
     "pg-bin": { type: "string" },
+    pgbouncer: { type: "boolean", default: true },
     fsync: { type: "boolean", default: true },
     sources: { type: "boolean", default: false },
     set: { type: "string", multiple: true, default: [] },
@@ -79,7 +91,9 @@ const options: BenchOptions = {
   scale: Number(values.scale ?? (name === "tpch" ? "0.1" : "10")),
   rows: Number(values.rows),
   clients: Number(values.clients),
-  connections: Number(values.connections),
+  connections: Number(values.connections ?? benchmark.connections),
+  kills: Number(values.kills),
+  pgbouncer: values.pgbouncer,
   fsync: values.fsync,
   sources: values.sources,
   pgbench: values["pg-bin"] === undefined ? "pgbench" : join(values["pg-bin"], "pgbench"),

@@ -17,6 +17,10 @@ export interface BenchOptions {
   readonly clients: number;
   /** Open at the same time. */
   readonly connections: number;
+  /** Of workers. */
+  readonly kills: number;
+  /** Measured beside them, if it is installed. */
+  readonly pgbouncer: boolean;
   readonly fsync: boolean;
   /** The sources (by tsx) instead of the build. */
   readonly sources: boolean;
