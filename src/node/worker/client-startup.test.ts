@@ -16,6 +16,7 @@ import {
   readyForQuery,
 } from "../../protocol/backend-messages.ts";
 import { Status } from "../../protocol/message-types.ts";
+import { handleOf, socketOf } from "../raw-handle.ts";
 import type { RoleLogin } from "./client-authentication.ts";
 import { startClient, type ClientStartup, type StartupOptions } from "./client-startup.ts";
 import { serverTls } from "./server-tls.ts";
@@ -58,7 +59,9 @@ let refusals: string[] = [];
 const servers: net.Server[] = [];
 
 async function listen(setup: StartupOptions): Promise<number> {
-  const server = net.createServer((socket) => {
+  // As the listener accepts them and a worker gets them.
+  const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true }, (accepted) => {
+    const socket = socketOf(handleOf(accepted));
     void startClient(socket, { ...setup, refused: (_address, reason) => refusals.push(reason) }).then(
       (client) => {
         started.push(client);
