@@ -38,23 +38,27 @@ export interface HotRun {
   inOriginalTerms(error: PgError): PgError;
 }
 
-/** Texts of one skeleton: which of their literals are parameters; undefined: one came, and was not looked at. */
+/** Texts of one skeleton. */
 interface Shape {
+  /** Which of their literals are parameters; undefined: one came, and was not looked at. */
   liftable: readonly Liftable[] | undefined;
+  /** By circumstances and the literals that are not parameters. */
+  readonly hot: Map<string, HotStatement>;
 }
 
 export class HotStatements {
-  /** By circumstances, skeleton and the literals that are not parameters. */
-  private readonly entries = new Map<string, HotStatement>();
+  /** By skeleton. */
   private readonly shapes = new Map<string, Shape>();
+  /** Hot statements of all shapes. */
+  private entries = 0;
 
   find(circumstancesKey: string, text: Buffer): HotRun | undefined {
-    if (this.entries.size === 0) return undefined;
+    if (this.entries === 0) return undefined;
     const skeleton = liftLiterals(text);
-    const liftable = skeleton && this.shapes.get(skeleton.key)?.liftable;
-    if (liftable === undefined) return undefined;
-    const hot = this.entries.get(entryKey(circumstancesKey, skeleton!, text, liftable));
-    return hot && hotRun(hot, text, skeleton!.literals, liftable);
+    const shape = skeleton && this.shapes.get(skeleton.key);
+    if (shape?.liftable === undefined) return undefined;
+    const hot = shape.hot.get(entryKey(circumstancesKey, skeleton!, text, shape.liftable));
+    return hot && hotRun(hot, text, skeleton!.literals, shape.liftable);
   }
 
   /**
@@ -67,8 +71,11 @@ export class HotStatements {
     if (skeleton === undefined || skeleton.literals.length === 0) return false;
     let shape = this.shapes.get(skeleton.key);
     if (shape === undefined) {
-      if (this.shapes.size >= SHAPES_MAX) this.shapes.clear();
-      this.shapes.set(skeleton.key, (shape = { liftable: undefined }));
+      if (this.shapes.size >= SHAPES_MAX) {
+        this.shapes.clear();
+        this.entries = 0;
+      }
+      this.shapes.set(skeleton.key, (shape = { liftable: undefined, hot: new Map() }));
       if (!atOnce) return false;
     }
     shape.liftable ??= liftableLiterals(written.statement.tree, text, skeleton.literals);
@@ -81,9 +88,13 @@ export class HotStatements {
       shape.liftable = [];
       return false;
     }
-    if (this.entries.size >= ENTRIES_MAX) this.entries.clear();
+    if (this.entries >= ENTRIES_MAX) {
+      for (const { hot } of this.shapes.values()) hot.clear();
+      this.entries = 0;
+    }
+    this.entries++;
     const fields = planned.description?.fields;
-    this.entries.set(key, { planned, description: fields && rowDescription(fields, []) });
+    shape.hot.set(key, { planned, description: fields && rowDescription(fields, []) });
     return true;
   }
 }
@@ -138,7 +149,7 @@ function entryKey(
   text: Buffer,
   liftable: readonly Liftable[],
 ): string {
-  let key = `${circumstancesKey}\0${skeleton.key}`;
+  let key = circumstancesKey;
   if (liftable.length === skeleton.literals.length) return key;
   let next = 0;
   skeleton.literals.forEach((literal, i) => {

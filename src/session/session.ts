@@ -79,6 +79,7 @@ export class Session {
   /** On record for everybody who looks at the node. */
   readonly execution: Execution;
   private readonly extended: ExtendedQuery;
+  private circumstances: { readonly settings: SessionSettings; readonly key: string } | undefined;
   private ended = false;
   private readonly onEnd: () => void;
   /** Settings of the startup packet: what RESET goes back to. */
@@ -210,7 +211,10 @@ export class Session {
 
   /** What of the session gives a text its meaning, without asking a server. */
   hotCircumstances(): string {
-    return `${this.client.user}\0${this.transaction.settings.key}`;
+    const { settings } = this.transaction;
+    if (settings !== this.circumstances?.settings)
+      this.circumstances = { settings, key: `${this.client.user}\0${settings.key}` };
+    return this.circumstances.key;
   }
 
   /** For statements that run others (EXECUTE, DO). */

@@ -3,7 +3,7 @@ import { PgError, pgError } from "../errors/pg-error.ts";
 import { Preface, type Run } from "../execute/run.ts";
 import { emptyQueryResponse, rowDescription } from "../protocol/backend-messages.ts";
 import { escapedText } from "./escaped-text.ts";
-import { hotStatements } from "./hot-statements.ts";
+import { hotStatements, type HotRun } from "./hot-statements.ts";
 import type { ClientMessage } from "./message-queue.ts";
 import { planQueryString, planStatement } from "./plan-statement.ts";
 import type { PlannedStatement } from "./planned-statement.ts";
@@ -14,9 +14,11 @@ import type { Session } from "./session.ts";
 /** Never throws: what fails is reported to the client. */
 export async function simpleQuery(session: Session, message: ClientMessage): Promise<void> {
   try {
-    const text = textOf(message);
-    session.beginStatement(text, false);
-    await runString(session, escapedText(session, text));
+    const written = textOf(message);
+    session.beginStatement(written, false);
+    const text = escapedText(session, written);
+    const hot = findHot(session, text);
+    if (hot === undefined || !(await runHot(session, text, hot))) await runString(session, text);
   } catch (error) {
     await session.fail(error);
   }
@@ -30,7 +32,6 @@ function textOf({ buffer, start, end }: ClientMessage): Buffer {
 }
 
 async function runString(session: Session, text: Buffer): Promise<void> {
-  if (await runHot(session, text)) return;
   const planned = await planQueryString(session, text, [], false);
   if (planned.length === 0) session.output.push(emptyQueryResponse);
   else if (planned.length === 1) {
@@ -39,11 +40,13 @@ async function runString(session: Session, text: Buffer): Promise<void> {
   } else await runSeveral(session, planned);
 }
 
-/** True: the statement was one of the hot ones and is answered. */
-async function runHot(session: Session, text: Buffer): Promise<boolean> {
-  if (!mayBeHot(session) || !session.refusedTemporaries.isEmpty) return false;
-  const hot = hotStatements(session.catalog)?.find(session.hotCircumstances(), text);
-  if (hot === undefined) return false;
+function findHot(session: Session, text: Buffer): HotRun | undefined {
+  if (!mayBeHot(session) || !session.refusedTemporaries.isEmpty) return undefined;
+  return hotStatements(session.catalog)?.find(session.hotCircumstances(), text);
+}
+
+/** True: the statement is answered. */
+async function runHot(session: Session, text: Buffer, hot: HotRun): Promise<boolean> {
   session.requireUtf8(text);
   session.view.use(hot.planned.snapshot, hot.planned.version);
   const wasActive = session.transaction.active;
@@ -66,7 +69,8 @@ async function learn(session: Session, text: Buffer, written: PlannedStatement):
   if (!mayBeHot(session) || session.transaction.asksItsOwn) return false;
   const always = session.host.liftLiterals === "always";
   const learned = await hotStatements(session.catalog)?.learn(session, text, written, always);
-  return learned === true && always && runHot(session, text);
+  const hot = learned === true && always ? findHot(session, text) : undefined;
+  return hot !== undefined && runHot(session, text, hot);
 }
 
 /** Plans are shared where they are everybody's: not with definitions of this transaction's own, nor with temporary objects. */
