@@ -82,6 +82,44 @@ COMMENT ON COLUMN pleiad.transaction_decision.database IS 'Database that it belo
 COMMENT ON COLUMN pleiad.transaction_decision.nodes IS 'Nodes on which it was prepared.';
 COMMENT ON COLUMN pleiad.transaction_decision.decided IS 'When it was decided.';
 
+CREATE SEQUENCE IF NOT EXISTS pleiad.coordinator_epoch AS int;
+CREATE TABLE IF NOT EXISTS pleiad.coordinator (
+  epoch int PRIMARY KEY DEFAULT nextval('pleiad.coordinator_epoch'),
+  place text NOT NULL,
+  address text NOT NULL,
+  started timestamptz NOT NULL DEFAULT clock_timestamp(),
+  renewed bigint NOT NULL DEFAULT 0,
+  seen bigint NOT NULL DEFAULT 0
+);
+COMMENT ON TABLE pleiad.coordinator IS 'The coordinators that serve. One that is not here may neither decide a transaction nor serve; used in database postgres only.';
+COMMENT ON COLUMN pleiad.coordinator.epoch IS 'Number of this registration; never given twice. Names of prepared transactions begin with it.';
+COMMENT ON COLUMN pleiad.coordinator.place IS 'The data directory: two with the same are one after the other.';
+COMMENT ON COLUMN pleiad.coordinator.address IS 'Where its clients connect.';
+COMMENT ON COLUMN pleiad.coordinator.started IS 'When it registered.';
+COMMENT ON COLUMN pleiad.coordinator.renewed IS 'Grows as long as it lives; when it has not for too long, others take it out.';
+COMMENT ON COLUMN pleiad.coordinator.seen IS 'It acts on all announcements up to this change.';
+
+CREATE TABLE IF NOT EXISTS pleiad.announcement (
+  epoch int NOT NULL,
+  topic text NOT NULL,
+  value bigint NOT NULL,
+  PRIMARY KEY (epoch, topic)
+);
+CREATE UNIQUE INDEX IF NOT EXISTS one_commits ON pleiad.announcement (topic) WHERE starts_with(topic, 'committing ');
+COMMENT ON TABLE pleiad.announcement IS 'What each coordinator tells the others about definitions; used in database postgres only.';
+COMMENT ON COLUMN pleiad.announcement.epoch IS 'The coordinator.';
+COMMENT ON COLUMN pleiad.announcement.topic IS 'defining, committing, changed: with the number of an entry of the table of definitions (hash of a database name). leave: with a database.';
+COMMENT ON COLUMN pleiad.announcement.value IS 'A count: another value, another event.';
+
+CREATE TABLE IF NOT EXISTS pleiad.announced (
+  one boolean PRIMARY KEY DEFAULT true CHECK (one),
+  change bigint NOT NULL
+);
+COMMENT ON TABLE pleiad.announced IS 'Number of the last change of coordinators and announcements.';
+COMMENT ON COLUMN pleiad.announced.one IS 'Always true: the table has one row.';
+COMMENT ON COLUMN pleiad.announced.change IS 'The number.';
+INSERT INTO pleiad.announced (change) VALUES (1) ON CONFLICT DO NOTHING;
+
 CREATE TABLE IF NOT EXISTS pleiad.compute_definition (
   id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
   search_path text NOT NULL,

@@ -11,6 +11,7 @@ export interface ConfigOptions {
   readonly dataNodes?: string;
   readonly computeNodes?: string;
   readonly pgBin?: string;
+  readonly join?: string;
 }
 
 function collectSetting(text: string, before: Record<string, string> = {}): Record<string, string> {
@@ -34,6 +35,7 @@ export function withConfigOptions(command: Command): Command {
 export function withStartOptions(command: Command): Command {
   return withConfigOptions(command)
     .option("--port <port>", "port for clients (default: 5432, or the next free one)")
+    .option("--join <dir>", "one more coordinator for the running cluster of this data directory")
     .option("--data-nodes <n>", "number of data nodes of a new cluster (default: 2)")
     .option("--compute-nodes <n>", "number of compute nodes of a new cluster (default: 1)")
     .option(
@@ -49,6 +51,7 @@ function flagsOf(options: ConfigOptions): Record<string, string> {
     data_nodes: options.dataNodes,
     compute_nodes: options.computeNodes,
     pg_bin: options.pgBin,
+    join: options.join,
   };
   const given = Object.entries(named).filter((entry): entry is [string, string] => entry[1] !== undefined);
   return { ...options.set, ...Object.fromEntries(given) };

@@ -2,12 +2,13 @@
 import { join } from "node:path";
 import type { LoadedConfig } from "../config/load-config.ts";
 import { openLog, type Log } from "../observe/log.ts";
-import { writeRunState, type RunState } from "../operations/cluster-record.ts";
+import { readRecord, writeRunState, type RunState } from "../operations/cluster-record.ts";
 import { OperationError } from "../operations/operation-error.ts";
 import { prepareDataDirectory } from "../operations/prepare-data-directory.ts";
-import { ownIdentity } from "../operations/process-identity.ts";
+import { ownIdentity, startTimeOf } from "../operations/process-identity.ts";
 import type { Progress } from "../operations/progress.ts";
 import type { Supervisor } from "../node/supervisor/supervisor.ts";
+import { joinCluster } from "../operations/join-cluster.ts";
 import { startCluster, type Cluster } from "../operations/start-cluster.ts";
 import { processArguments } from "./start-messages.ts";
 
@@ -43,7 +44,7 @@ async function listenOnFreePort(supervisor: Supervisor, loaded: LoadedConfig): P
 
 /** The coordinator's processes, and the port on which clients may connect. */
 async function startCoordinator(
-  { topology, paths }: Cluster,
+  { topology, paths, place }: Cluster,
   loaded: LoadedConfig,
   log: Log,
 ): Promise<{ readonly supervisor: Supervisor; readonly port: number }> {
@@ -53,6 +54,7 @@ async function startCoordinator(
     topology,
     config: loaded.config,
     log,
+    place,
     memory: paths.nodeMemory,
     command: processArguments(),
   });
@@ -80,7 +82,10 @@ export async function runCluster(
   const startBroken = new AbortController();
   const giveUp = () => startBroken.abort(new OperationError("the start was broken off by a signal"));
   for (const signal of stopSignals) process.on(signal, giveUp);
-  const cluster = await startCluster(loaded, progress, { log, signal: startBroken.signal });
+  const joins = config.join ?? readRecord(join(directory.path, "cluster.json"))?.joins;
+  const cluster = await (joins === undefined
+    ? startCluster(loaded, progress, { log, signal: startBroken.signal })
+    : joinCluster(joins, config, progress));
   let coordinator: Awaited<ReturnType<typeof startCoordinator>>;
   try {
     startBroken.signal.throwIfAborted();
@@ -97,9 +102,13 @@ export async function runCluster(
   const state = (): RunState => ({
     coordinator: { ...ownIdentity(), host: config.host, port },
     startedAt,
-    processes: supervisor
-      .processes()
-      .map(({ kind, pid, state: running, restarts }) => ({ kind, pid, state: running, restarts })),
+    processes: supervisor.processes().map(({ kind, pid, state: running, restarts }) => ({
+      kind,
+      pid,
+      startTime: startTimeOf(pid) ?? "",
+      state: running,
+      restarts,
+    })),
     postgres: cluster.postgres,
     servers: cluster.status(),
   });

@@ -31,7 +31,7 @@ export interface ConfigInputs {
 
 type Tree = { [key: string]: unknown };
 
-const pathKeys = new Set(["data", "pg_bin", "tls.certificate", "tls.key"]);
+const pathKeys = new Set(["data", "join", "pg_bin", "tls.certificate", "tls.key"]);
 /** Variables of ours that are no keys. */
 const otherVariables = new Set(["PLEIAD_CONFIG"]);
 

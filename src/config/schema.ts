@@ -92,6 +92,14 @@ export const configSchema = z.strictObject({
     .describe(
       "Directory that holds everything of this cluster. Default: `/var/lib/pleiad` for root, else `~/.local/share/pleiad`.",
     ),
+  join: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "Data directory of a running cluster on this host: this coordinator uses its servers and starts none of its own. Each " +
+        "coordinator has a data directory, a port and a pool of its own; `pool.per_node` of all must fit into `server.max_connections`.",
+    ),
   host: z
     .string()
     .min(1)

@@ -13,12 +13,12 @@ export interface ProcessStart {
   readonly config: PleiadConfig;
   /** By server: what passes the gate. */
   readonly gateSecrets: readonly (readonly [server: string, secret: string])[];
+  /** Names this node's data directory among those of the cluster's coordinators. */
+  readonly place: string;
   /** Session workers of this node. */
   readonly workers: number;
   /** Executors of this node. */
   readonly executors: number;
-  /** The node begins, it was not only this process that had to be started again. */
-  readonly first: boolean;
 }
 
 /** From the supervisor. Connections are called by their numbers in the table of sessions. */
@@ -41,16 +41,23 @@ export type ToProcess =
   /** To the listener: the process of this life has ended. */
   | { readonly kind: "ended"; readonly life: number }
   /** To the transaction process: finish what the process of this life left prepared. */
-  | { readonly kind: "settle"; readonly life: number; readonly prefix: string }
-  /** To workers: close idle connections to this database, and say `left`. */
+  | { readonly kind: "settle"; readonly life: number }
+  /** To the transaction process: clients connect here. */
+  | { readonly kind: "address"; readonly address: string }
+  /** To the transaction process: tell other coordinators what the memory says of this entry of the definitions. */
+  | { readonly kind: "announce"; readonly entry: number; readonly ticket: number; readonly life: number }
+  /** To a worker: they act on it. */
+  | { readonly kind: "announced"; readonly ticket: number }
+  /** To workers: what was not answered may have been lost. */
+  | { readonly kind: "announce again" }
+  /** Close idle connections to this database, and say `left`. */
   | { readonly kind: "leave"; readonly database: string; readonly ticket: number }
   | { readonly kind: "left"; readonly ticket: number }
   | { readonly kind: "stop" };
 
 /** To the supervisor. */
 export type FromProcess =
-  /** `prefix`: how the names of all transactions begin that this process will prepare. */
-  | { readonly kind: "ready"; readonly prefix?: string }
+  | { readonly kind: "ready" }
   | { readonly kind: "failed"; readonly message: string }
   /** From the listener, with the handle of its socket. */
   | { readonly kind: "listening"; readonly port: number }
@@ -62,5 +69,7 @@ export type FromProcess =
   | { readonly kind: "cancel"; readonly id: number }
   | { readonly kind: "closed"; readonly ids: readonly number[] }
   | { readonly kind: "settled"; readonly life: number }
+  | { readonly kind: "announce"; readonly entry: number; readonly ticket: number }
+  | { readonly kind: "announced"; readonly ticket: number; readonly life: number }
   | { readonly kind: "leave"; readonly database: string; readonly ticket: number }
   | { readonly kind: "left"; readonly ticket: number };

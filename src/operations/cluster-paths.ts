@@ -7,6 +7,8 @@ export interface ClusterPaths {
   readonly data: string;
   /** Held by the running coordinator. */
   readonly lock: string;
+  /** Names the data directory among those of the cluster's coordinators. */
+  readonly place: string;
   /** What this data directory was made with. */
   readonly record: string;
   /** A fresh PGDATA that instances are copied from. */
@@ -34,6 +36,7 @@ export function clusterPaths(data: string, runUid: number): ClusterPaths {
   return {
     data,
     lock: join(data, "pleiad.lock"),
+    place: join(data, "coordinator-id"),
     record: join(data, "cluster.json"),
     template: join(data, "template"),
     instances: join(data, "instances"),
@@ -53,6 +56,7 @@ export function clusterPaths(data: string, runUid: number): ClusterPaths {
 /** Names of everything that Pleiad itself puts into a data directory. */
 export const ownEntries: readonly string[] = [
   "pleiad.lock",
+  "coordinator-id",
   "cluster.json",
   "template",
   "instances",

@@ -10,6 +10,8 @@ export interface ClusterRecord {
   readonly dataNodes: number;
   readonly computeNodes: number;
   readonly pgMajor: number;
+  /** Data directory of the cluster whose servers are used; then there are none of this one's own. */
+  readonly joins?: string;
 }
 
 export interface RunningServer {
@@ -23,10 +25,9 @@ export interface RunningServer {
 }
 
 /** A process of the coordinator. */
-export interface RunningProcess {
+export interface RunningProcess extends ProcessIdentity {
   /** listener, worker, transactions. */
   readonly kind: string;
-  readonly pid: number;
   readonly state: string;
   readonly restarts: number;
 }

@@ -82,7 +82,8 @@ export async function clusterStatus(config: PleiadConfig): Promise<ClusterStatus
   const record = readRecord(paths.record);
   const holder = lockHolder(paths.lock);
   const state = runningState(paths);
-  const instances = record ? planInstances(record, paths, memoryUsable()) : [];
+  const ownServers = record !== undefined && record.joins === undefined;
+  const instances = ownServers ? planInstances(record, paths, memoryUsable()) : [];
   const servers = instances.map((instance): ServerStatus => {
     // Where it runs is what its coordinator says: paths hold the user's own number.
     const recorded = state?.servers.find((server) => server.name === instance.name);

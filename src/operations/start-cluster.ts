@@ -5,10 +5,11 @@ import { promisify } from "node:util";
 import type { LoadedConfig } from "../config/load-config.ts";
 import type { Topology } from "../config/topology.ts";
 import type { Log } from "../observe/log.ts";
-import { finishPrepared } from "../transaction/recovery.ts";
+import { finishLeft } from "../coordinators/finish-left.ts";
 import { checkSettings } from "./check-settings.ts";
 import { clusterPaths, type ClusterPaths } from "./cluster-paths.ts";
 import { writeRecord, type RunningServer } from "./cluster-record.ts";
+import { coordinatorPlace } from "./coordinator-place.ts";
 import { internalRole } from "./create-instance.ts";
 import { takeLock } from "./data-directory-lock.ts";
 import { installMetadata } from "./install-metadata.ts";
@@ -18,6 +19,7 @@ import { keepLogsSmall } from "./log-rotation.ts";
 import { memoryUsable } from "./memory-directory.ts";
 import { observeDataDirectory, possiblePgdatas } from "./observe-data-directory.ts";
 import { OperationError } from "./operation-error.ts";
+import { endLeftBehind } from "./end-left-behind.ts";
 import { findPostgres } from "./postgres-binaries.ts";
 import { prepareDataDirectory } from "./prepare-data-directory.ts";
 import { ensurePrivateDirectory } from "./private-directory.ts";
@@ -34,6 +36,8 @@ const run = promisify(execFile);
 export interface Cluster {
   readonly topology: Topology;
   readonly paths: ClusterPaths;
+  /** Names the data directory among those of the cluster's coordinators. */
+  readonly place: string;
   /** As `postgres --version` says it. */
   readonly postgres: string;
   status(): RunningServer[];
@@ -159,6 +163,7 @@ export async function startCluster(
   const paths = clusterPaths(prepareDataDirectory(config.data).path, user.uid);
   const lock = takeLock(paths.lock);
   try {
+    await endLeftBehind(paths.state);
     const binaries = await findPostgres(config.pg_bin, user, paths.native);
     const site: Site = { config, paths, user, binaries, progress };
     const wanted = { dataNodes: config.data_nodes, computeNodes: config.compute_nodes };
@@ -182,6 +187,7 @@ export async function startCluster(
       else await act(step, site, instances);
     }
     ensurePrivateDirectory(paths.sockets, user);
+    const place = coordinatorPlace(paths.place);
     for (const instance of instances) if (!toRebuild.has(instance.name)) configure(site, instance);
     const topology: Topology = {
       servers: instances.map((instance) => serverOf(instance)),
@@ -198,7 +204,7 @@ export async function startCluster(
       },
       async () => {
         // Definitions that are decided but not yet committed belong to what a compute node is told.
-        if (!plan.firstStart) await finishPrepared(topology, holders(topology));
+        if (!plan.firstStart) await finishLeft(topology, holders(topology), place);
       },
     );
 
@@ -230,6 +236,7 @@ export async function startCluster(
     return {
       topology,
       paths,
+      place,
       postgres: binaries.version,
       status: () =>
         instances.map((instance) => {

@@ -6,7 +6,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { loadSnapshot } from "../catalog/load-snapshot.ts";
 import type { Snapshot } from "../catalog/snapshot.ts";
 import type { Pools } from "../backend/pool.ts";
-import type { DefinitionState, DefinitionStates } from "../shared-memory/definition-states.ts";
+import { pgError, type PgError } from "../errors/pg-error.ts";
+import type { Coordination } from "../shared-memory/coordination.ts";
+import type { DefinitionState } from "../shared-memory/definition-states.ts";
+import type { NodeMemory } from "../shared-memory/node-memory.ts";
 import type { PlannedStatement } from "./planned-statement.ts";
 import { catalogQuery } from "./catalog-query.ts";
 import type { SharedDefinitions } from "./shared-definitions.ts";
@@ -15,6 +18,11 @@ import type { SharedDefinitions } from "./shared-definitions.ts";
 const PLANS_MAX = 5_000;
 /** Commits of definitions are rare and short: whoever waits for another process's looks again after so long. */
 const LOOK_AGAIN_MS = 2;
+/** A catalog node that does not answer is started again, or replaced, within this time. */
+const LEASE_WAIT_MS_MAX = 5_000;
+
+/** Tells all coordinators what this process has noted in the entry of a database; resolves when they act on it. */
+export type Announce = (entry: number) => Promise<void>;
 
 /** Plans of one text. */
 interface KeptPlans {
@@ -29,6 +37,8 @@ export class DatabaseCatalog {
   readonly database: string;
   private readonly state: DefinitionState;
   private readonly shared: SharedDefinitions;
+  private readonly coordination: Coordination;
+  private readonly announce: Announce;
   private current: Promise<Snapshot> | undefined;
   private loaded: Snapshot | undefined;
   private plans = new Map<string, KeptPlans>();
@@ -43,14 +53,18 @@ export class DatabaseCatalog {
     database: string,
     state: DefinitionState,
     shared: SharedDefinitions,
+    coordination: Coordination,
+    announce: Announce,
   ) {
     this.shared = shared;
     this.pools = pools;
     this.internalRole = internalRole;
     this.database = database;
     this.state = state;
+    this.coordination = coordination;
+    this.announce = announce;
     this.known = state.version;
-    this.defining = new Definers(state);
+    this.defining = new Definers(state, announce);
   }
 
   /** The newest committed snapshot, loading it if a DDL has made the last one stale. */
@@ -107,29 +121,51 @@ export class DatabaseCatalog {
 
   /**
    * Runs the commit of a transaction that has changed definitions. Whoever planned before it is told by `version` as soon as some
-   * server may show the new definition; whoever plans while it runs waits for its end.
+   * server may show the new definition; whoever plans while it runs waits for its end. So in all coordinators.
    */
   async commit(work: () => Promise<void>): Promise<void> {
     while (!this.state.beginCommit()) await sleep(LOOK_AGAIN_MS);
-    this.invalidate();
     try {
-      await work();
-    } finally {
-      this.shared.forgetPlans(this.database);
+      await this.announce(this.state.entry);
       this.invalidate();
+      try {
+        await work();
+      } finally {
+        this.shared.forgetPlans(this.database);
+        this.invalidate();
+      }
+    } finally {
       this.state.endCommit();
+      // The others wait until they hear it, which they will.
+      this.announce(this.state.entry).catch(() => {});
     }
   }
 
-  /** Resolves when no commit of definitions is under way. */
+  /** Resolves when no commit of definitions is under way. Throws 57P03 when this coordinator cannot know. */
   async settled(): Promise<void> {
-    while (this.state.committing) await sleep(LOOK_AGAIN_MS);
+    const giveUpAt = performance.now() + LEASE_WAIT_MS_MAX;
+    for (;;) {
+      if (!this.coordination.leased && performance.now() > giveUpAt) throw notLeased();
+      if (this.coordination.leased && !this.state.committing) return;
+      await sleep(LOOK_AGAIN_MS);
+    }
   }
 
-  /** Definitions have changed. */
-  invalidate(): void {
+  /** False while this coordinator cannot know of definitions that others commit. */
+  get knows(): boolean {
+    return this.coordination.leased;
+  }
+
+  private invalidate(): void {
     this.state.advance();
     this.dropStale();
+  }
+
+  /** Definitions have changed outside a commit. Resolves when all coordinators know. */
+  async changed(): Promise<void> {
+    this.state.noteChange();
+    this.dropStale();
+    await this.announce(this.state.entry);
   }
 
   /** Plans for a query string under given circumstances (search path, parameter types, …). */
@@ -169,20 +205,26 @@ export class DatabaseCatalog {
 /** Sessions with an open transaction in which definitions are changed: who they are is known here, how many in all processes. */
 class Definers {
   private readonly state: DefinitionState;
+  private readonly announce: Announce;
   private readonly own = new Set<object>();
 
-  constructor(state: DefinitionState) {
+  constructor(state: DefinitionState, announce: Announce) {
     this.state = state;
+    this.announce = announce;
   }
 
-  add(session: object): void {
+  /** Resolves when all coordinators know. */
+  async add(session: object): Promise<void> {
     if (this.own.has(session)) return;
     this.own.add(session);
     this.state.countDefining(1);
+    await this.announce(this.state.entry);
   }
 
   delete(session: object): void {
-    if (this.own.delete(session)) this.state.countDefining(-1);
+    if (!this.own.delete(session)) return;
+    this.state.countDefining(-1);
+    this.announce(this.state.entry).catch(() => {});
   }
 
   /** Is somebody else among them? */
@@ -194,38 +236,62 @@ class Definers {
 export class DatabaseCatalogs {
   private readonly pools: Pools;
   private readonly internalRole: string;
-  private readonly states: DefinitionStates;
+  private readonly memory: NodeMemory;
   private readonly process: { readonly slot: number; readonly life: number };
   private readonly shared: SharedDefinitions;
+  private readonly announce: Announce;
   private readonly catalogs = new Map<string, DatabaseCatalog>();
 
   /** `process`: this one's record in the table of processes, and its life. */
   constructor(
     pools: Pools,
     internalRole: string,
-    states: DefinitionStates,
+    memory: NodeMemory,
     process: { readonly slot: number; readonly life: number },
     shared: SharedDefinitions,
+    announce: Announce,
   ) {
     this.shared = shared;
     this.pools = pools;
     this.internalRole = internalRole;
-    this.states = states;
+    this.memory = memory;
     this.process = process;
+    this.announce = announce;
   }
 
   of(database: string): DatabaseCatalog {
     let catalog = this.catalogs.get(database);
     if (catalog === undefined) {
-      const state = this.states.of(database, this.process.slot, this.process.life);
-      catalog = new DatabaseCatalog(this.pools, this.internalRole, database, state, this.shared);
+      const { definitions, coordination } = this.memory;
+      const state = definitions.of(database, this.process.slot, this.process.life);
+      catalog = new DatabaseCatalog(
+        this.pools,
+        this.internalRole,
+        database,
+        state,
+        this.shared,
+        coordination,
+        this.announce,
+      );
       this.catalogs.set(database, catalog);
     }
     return catalog;
   }
 
-  forget(database: string): void {
-    this.of(database).invalidate();
+  /** The database is about to go, or to become another one. */
+  async forget(database: string): Promise<void> {
+    const catalog = this.of(database);
     this.catalogs.delete(database);
+    await catalog.changed();
   }
+}
+
+function notLeased(): PgError {
+  return pgError(
+    "57P03",
+    "the coordinator cannot know the present definitions: it has lost the catalog node",
+    {
+      hint: "Try again once the catalog node is back; see `pleiad status`.",
+    },
+  );
 }

@@ -37,11 +37,13 @@ export class DefinitionWatch implements Definitions {
   }
 
   mayHaveChanged(): boolean {
-    return this.session.catalog.version !== this.version;
+    const { catalog } = this.session;
+    return catalog.version !== this.version || !catalog.knows;
   }
 
   areChanging(): boolean {
-    return this.session.catalog.defining.othersThan(this.session);
+    const { catalog } = this.session;
+    return catalog.defining.othersThan(this.session) || !catalog.knows;
   }
 
   async haveChanged(): Promise<boolean> {

@@ -7,15 +7,27 @@
 const ENTRIES = 1024;
 const FREE = 0;
 
-/** Rows of entries: versions, lives that commit, open transactions that define, the same of each process. */
-const Row = { version: 0, committing: 1, defining: 2, ofProcess: 3 } as const;
+/**
+ * Rows of entries: versions, lives that commit, open transactions that define, other coordinators that commit or have such transactions,
+ * changes to be told to them, open transactions that define of each process.
+ */
+const Row = {
+  version: 0,
+  committing: 1,
+  defining: 2,
+  othersCommitting: 3,
+  othersDefining: 4,
+  changes: 5,
+  ofProcess: 6,
+} as const;
 
 export const definitionInts = (processes: number): number => ENTRIES * (Row.ofProcess + processes);
 
 /** The entry of one database, as one process uses it. */
 export class DefinitionState {
   private readonly ints: Int32Array;
-  private readonly entry: number;
+  /** The same in all coordinators. */
+  readonly entry: number;
   private readonly process: number;
   private readonly life: number;
 
@@ -35,11 +47,21 @@ export class DefinitionState {
     Atomics.add(this.ints, this.at(Row.version), 1);
   }
 
-  get committing(): boolean {
-    return Atomics.load(this.ints, this.at(Row.committing)) !== FREE;
+  /** Definitions have changed outside a commit: other coordinators have to hear of it. */
+  noteChange(): void {
+    Atomics.add(this.ints, this.at(Row.changes), 1);
+    this.advance();
   }
 
-  /** False while somebody else commits definitions. */
+  /** By whatever process of whatever coordinator. */
+  get committing(): boolean {
+    return (
+      Atomics.load(this.ints, this.at(Row.committing)) !== FREE ||
+      Atomics.load(this.ints, this.at(Row.othersCommitting)) !== 0
+    );
+  }
+
+  /** False while another process of this coordinator commits definitions. */
   beginCommit(): boolean {
     return Atomics.compareExchange(this.ints, this.at(Row.committing), FREE, this.life) === FREE;
   }
@@ -48,9 +70,11 @@ export class DefinitionState {
     Atomics.compareExchange(this.ints, this.at(Row.committing), this.life, FREE);
   }
 
-  /** Open transactions that change definitions, in all processes. */
+  /** Open transactions that change definitions, in all processes; any number of another coordinator's counts as one. */
   get defining(): number {
-    return Atomics.load(this.ints, this.at(Row.defining));
+    return (
+      Atomics.load(this.ints, this.at(Row.defining)) + Atomics.load(this.ints, this.at(Row.othersDefining))
+    );
   }
 
   /** One more of them in this process, or one less. */
@@ -65,6 +89,13 @@ export class DefinitionState {
   }
 }
 
+/** What other coordinators have to know of an entry. */
+export interface EntryState {
+  readonly committing: boolean;
+  readonly defining: boolean;
+  readonly changes: number;
+}
+
 export class DefinitionStates {
   private readonly ints: Int32Array;
 
@@ -74,6 +105,39 @@ export class DefinitionStates {
 
   of(database: string, process: number, life: number): DefinitionState {
     return new DefinitionState(this.ints, entryOf(database), process, life);
+  }
+
+  /** Of this coordinator's processes. */
+  own(entry: number): EntryState {
+    return {
+      committing: Atomics.load(this.ints, Row.committing * ENTRIES + entry) !== FREE,
+      defining: Atomics.load(this.ints, Row.defining * ENTRIES + entry) !== 0,
+      changes: Atomics.load(this.ints, Row.changes * ENTRIES + entry),
+    };
+  }
+
+  /** Entries of which others have something to know. */
+  busy(): number[] {
+    const entries = Array.from({ length: ENTRIES }, (_, entry) => entry);
+    return entries.filter((entry) => {
+      const { committing, defining, changes } = this.own(entry);
+      return committing || defining || changes !== 0;
+    });
+  }
+
+  /** How many other coordinators commit definitions, and how many have open transactions that change some. */
+  setOthers(entry: number, committing: number, defining: number): void {
+    Atomics.store(this.ints, Row.othersCommitting * ENTRIES + entry, committing);
+    Atomics.store(this.ints, Row.othersDefining * ENTRIES + entry, defining);
+  }
+
+  advance(entry: number): void {
+    Atomics.add(this.ints, Row.version * ENTRIES + entry, 1);
+  }
+
+  /** Nothing that was planned is known to hold. */
+  advanceAll(): void {
+    for (let entry = 0; entry < ENTRIES; entry++) this.advance(entry);
   }
 
   /** The transactions of a process that has ended are being undone. */
@@ -87,7 +151,7 @@ export class DefinitionStates {
   /** What a process that has ended was committing is settled. */
   release(life: number): void {
     for (let entry = 0; entry < ENTRIES; entry++) {
-      Atomics.add(this.ints, entry, 1);
+      this.advance(entry);
       Atomics.compareExchange(this.ints, Row.committing * ENTRIES + entry, life, FREE);
     }
   }

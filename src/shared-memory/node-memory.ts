@@ -4,6 +4,7 @@
  */
 import { mkdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { Coordination, coordinationInts } from "./coordination.ts";
 import { DefinitionStates, definitionInts } from "./definition-states.ts";
 import { ExecutionTable, executionInts } from "./execution-table.ts";
 import { createZeroed, mapFile } from "./mapping.ts";
@@ -16,7 +17,7 @@ const INT_BYTES = 4;
 const HEADER_INTS = 16;
 /** "PLEI", and the layout's version. */
 const MAGIC = 0x504c4549;
-const LAYOUT = 2;
+const LAYOUT = 3;
 const FILE = "node-memory";
 
 export interface NodeMemorySize {
@@ -36,6 +37,7 @@ export interface Region {
 /** The parts in their order, in integers: each begins where a double may. */
 function layoutOf({ sessions }: NodeMemorySize) {
   return {
+    coordination: coordinationInts,
     processes: processInts,
     definitions: definitionInts(PROCESSES_MAX),
     sessions: sessionInts(sessions),
@@ -50,6 +52,7 @@ function intsOf(size: NodeMemorySize): number {
 }
 
 export class NodeMemory {
+  readonly coordination: Coordination;
   readonly processes: ProcessTable;
   readonly definitions: DefinitionStates;
   readonly sessions: SessionTable;
@@ -67,6 +70,7 @@ export class NodeMemory {
       at += layout[name];
       return new Int32Array(buffer, start * INT_BYTES, layout[name]);
     };
+    this.coordination = new Coordination(section("coordination"));
     this.processes = new ProcessTable(section("processes"));
     this.definitions = new DefinitionStates(section("definitions"));
     this.sessions = new SessionTable(section("sessions"));
@@ -94,6 +98,7 @@ export class NodeMemory {
     const processes = this.processes.entries().length;
     const sessions = this.sessions.taken().length;
     return [
+      region("coordination"),
       region("processes", PROCESSES_MAX, processes),
       region("definitions"),
       region("sessions", this.size.sessions, sessions),

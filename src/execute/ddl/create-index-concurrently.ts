@@ -33,7 +33,7 @@ export async function createIndexConcurrently(ddl: DdlStatement): Promise<string
     await takeBack(ddl, relation, index);
     throw error;
   }
-  ddl.context.invalidate();
+  await ddl.context.changedApart();
   return tag;
 }
 

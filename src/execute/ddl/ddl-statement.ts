@@ -41,7 +41,7 @@ export interface DdlContext {
   /** The catalog as it is now. */
   loadSnapshot(): Promise<Snapshot>;
   /** The catalog has changed outside any transaction of this session. */
-  invalidate(): void;
+  changedApart(): Promise<void>;
   /** Closes idle connections to a database, and forgets its catalog. */
   leaveDatabase(database: string): Promise<void>;
   /** What a server keeps of a password, so that the password itself goes nowhere. */

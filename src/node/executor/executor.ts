@@ -26,10 +26,14 @@ export async function runExecutor(
   const host: TaskHost = {
     pools,
     internalRole: topology.internalRole,
-    commitLog: new CatalogCommitLog(pools, topology.internalRole),
+    commitLog: new CatalogCommitLog(pools, topology.internalRole, () => ({
+      epoch: memory.coordination.epoch,
+      life,
+    })),
     gateSecrets: new Map(start.gateSecrets),
     computeNodes: topology.servers.filter((server) => server.kind === "compute").map((server) => server.name),
     snapshotParts: new SnapshotParts(),
+    coordination: memory.coordination,
     definitionsOf: (database) => memory.definitions.of(database, slot, life),
     counted: (change) => memory.processes.countSession(slot, change),
     defect: (error) => log.error("a task has failed by a defect of Pleiad", { error }),

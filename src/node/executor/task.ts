@@ -7,6 +7,7 @@ import { splicedText } from "../../execute/node-text.ts";
 import { Preface, type Outcome, type WorkplaceContext } from "../../execute/run.ts";
 import { StalePlan, type DefinitionCheck } from "../../execute/stale-plan.ts";
 import { PgError } from "../../errors/pg-error.ts";
+import type { Coordination } from "../../shared-memory/coordination.ts";
 import type { DefinitionState } from "../../shared-memory/definition-states.ts";
 import { SessionTransaction } from "../../transaction/session-transaction.ts";
 import type { CommitLog } from "../../transaction/two-phase-commit.ts";
@@ -33,6 +34,8 @@ export interface TaskHost {
   readonly computeNodes: readonly string[];
   readonly snapshotParts: SnapshotParts;
   definitionsOf(database: string): DefinitionState;
+  /** What other coordinators define. */
+  readonly coordination: Coordination;
   /** One task more, or less. */
   counted(change: 1 | -1): void;
   defect(error: unknown): void;
@@ -69,7 +72,12 @@ class Task {
     this.link = link;
     this.task = task;
     this.preface = new AnnouncedPreface(() => link.send(TaskFrame.begin, NOTHING));
-    this.definitions = new RemoteDefinitions(host.definitionsOf(task.database), task.version, link);
+    this.definitions = new RemoteDefinitions(
+      host.definitionsOf(task.database),
+      host.coordination,
+      task.version,
+      link,
+    );
     const snapshot = host.snapshotParts.of(task);
     const settings = new TaskSettings(task.settings);
     this.context = {
@@ -166,19 +174,21 @@ class AnnouncedPreface extends Preface {
 /** Whether something has changed is seen here; whether it concerns the statement, the session says. */
 class RemoteDefinitions implements DefinitionCheck {
   private readonly state: DefinitionState;
+  private readonly coordination: Coordination;
   private readonly link: TaskLink;
   private version: number;
   private asked: ((changed: boolean) => void) | undefined;
   private abandoned = false;
 
-  constructor(state: DefinitionState, version: number, link: TaskLink) {
+  constructor(state: DefinitionState, coordination: Coordination, version: number, link: TaskLink) {
     this.state = state;
+    this.coordination = coordination;
     this.version = version;
     this.link = link;
   }
 
   mayHaveChanged(): boolean {
-    return this.state.version !== this.version;
+    return this.state.version !== this.version || !this.coordination.leased;
   }
 
   async haveChanged(): Promise<boolean> {

@@ -17,7 +17,7 @@ export interface ChildOptions {
   /** The command line of a child process, to which its kind is added. */
   readonly command: readonly string[];
   /** What it has to know, besides its slot and life. */
-  readonly start: Omit<ProcessStart, "slot" | "life" | "first">;
+  readonly start: Omit<ProcessStart, "slot" | "life">;
   message(child: Child, message: FromProcess, handle: RawHandle | undefined): void;
   /** Its lines for the log. */
   wrote(text: string): void;
@@ -41,8 +41,6 @@ export class Child {
   private readonly sending = new Set<(error: Error | null) => void>();
   /** Of the process that runs now, or ran last. */
   life = 0;
-  /** Begin of the names of all that it prepares. */
-  prefix: string | undefined;
   /** Rejects when the first process of this record cannot begin. */
   readonly firstReady: Promise<void>;
   private begun: { resolve(): void; reject(error: Error): void } | undefined;
@@ -62,7 +60,6 @@ export class Child {
     const { options } = this;
     this.restarts++;
     this.startedAt = Date.now();
-    this.prefix = undefined;
     this.life = options.memory.processes.begin(options.slot, this.kind, this.restarts);
     let child: ChildProcess;
     try {
@@ -83,11 +80,7 @@ export class Child {
       if (child.pid === undefined) this.exited(error.message);
     });
     child.once("exit", (code, signal) => this.exited(signal ?? `code ${code}`));
-    const first = this.restarts === 0;
-    this.send({
-      kind: "start",
-      start: { ...options.start, slot: options.slot, life: this.life, first },
-    });
+    this.send({ kind: "start", start: { ...options.start, slot: options.slot, life: this.life } });
   }
 
   private log(text: string): void {
@@ -99,7 +92,6 @@ export class Child {
   private heard(message: FromProcess, handle: RawHandle | undefined): void {
     const { options } = this;
     if (message.kind === "ready") {
-      this.prefix = message.prefix;
       options.memory.processes.setReady(options.slot);
       options.ready(this);
       this.begun?.resolve();

@@ -25,6 +25,8 @@ interface Asked {
 
 export class Listening {
   private asked: Asked | undefined;
+  /** Where clients connect, once they can. */
+  address: string | undefined;
   private socket: RawHandle | undefined;
 
   /** Gives the port (0 took any). Throws CannotListen. */
@@ -37,6 +39,7 @@ export class Listening {
 
   begun(port: number, socket: RawHandle): void {
     this.socket = socket;
+    if (this.asked !== undefined) this.address = `${this.asked.host}:${port}`;
     this.asked?.resolve(port);
     this.asked = undefined;
   }

@@ -9,7 +9,7 @@ import type { Topology } from "../../config/topology.ts";
 import type { Log } from "../../observe/log.ts";
 import { NodeMemory } from "../../shared-memory/node-memory.ts";
 import type { ProcessEntry, ProcessKind } from "../../shared-memory/process-table.ts";
-import type { FromProcess } from "../messages.ts";
+import type { FromProcess, ToProcess } from "../messages.ts";
 import type { RawHandle } from "../raw-handle.ts";
 import { clusterCertificate, clusterSecret } from "../cluster-secrets.ts";
 import { executorCount } from "../process-shares.ts";
@@ -23,6 +23,8 @@ export interface NodeOptions {
   readonly topology: Topology;
   readonly config: PleiadConfig;
   readonly log: Log;
+  /** Names the data directory among those of the cluster's coordinators. */
+  readonly place: string;
   /** Where the shared memory goes: a directory of a file system in memory, for this node alone. */
   readonly memory: string;
   /** The command line of a child process, to which its kind is added. */
@@ -60,7 +62,7 @@ export class Supervisor {
   private readonly listening = new Listening();
   private readonly connections = new HeldConnections();
   /** Lives whose prepared transactions are still to be finished. */
-  private readonly unsettled = new Map<number, string>();
+  private readonly unsettled = new Set<number>();
   /** Who waits for all to leave a database, and for how many. */
   private readonly leaving = new Map<number, Leaving>();
   private lastTicket = 0;
@@ -81,7 +83,15 @@ export class Supervisor {
       ...Array<ProcessKind>(executors).fill("executor"),
     ];
     this.looking = setInterval(() => this.endSilent(), LOOK_MS);
-    const start = { memory, topology, config, gateSecrets: [...gateSecrets], workers, executors };
+    const start = {
+      memory,
+      topology,
+      config,
+      gateSecrets: [...gateSecrets],
+      place: options.place,
+      workers,
+      executors,
+    };
     kinds.forEach((kind, slot) =>
       this.children.push(
         new Child({
@@ -114,8 +124,10 @@ export class Supervisor {
   }
 
   /** Lets clients in. Gives the port (0 took any). Throws CannotListen. */
-  listen(host: string, port: number): Promise<number> {
-    return this.listening.begin(this.only("listener"), host, port);
+  async listen(host: string, port: number): Promise<number> {
+    const taken = await this.listening.begin(this.only("listener"), host, port);
+    this.tellAddress();
+    return taken;
   }
 
   processes(): readonly ProcessEntry[] {
@@ -182,6 +194,10 @@ export class Supervisor {
       case "settled":
         this.unsettled.delete(message.life);
         return;
+      case "announce":
+        return this.only("transactions").send({ ...message, life: child.life });
+      case "announced":
+        return this.withLife(message.life)?.send({ kind: "announced", ticket: message.ticket });
       case "leave":
         return this.allLeave(child, message.database, message.ticket);
       case "left":
@@ -207,20 +223,27 @@ export class Supervisor {
 
   private ready(child: Child): void {
     if (child.kind === "listener") this.listening.goOn(child, this.connections.ids());
-    if (child.kind === "transactions")
-      for (const [life, prefix] of this.unsettled) child.send({ kind: "settle", life, prefix });
+    if (child.kind === "transactions") {
+      for (const life of this.unsettled) child.send({ kind: "settle", life });
+      this.tellAddress();
+      for (const worker of this.children)
+        if (worker.kind === "worker") worker.send({ kind: "announce again" });
+    }
     this.onChange();
   }
 
+  private tellAddress(): void {
+    const { address } = this.listening;
+    if (address !== undefined) this.only("transactions").send({ kind: "address", address });
+  }
+
   private ended(child: Child, reason: string, delayMs: number): void {
-    const { kind, life, prefix } = child;
+    const { kind, life } = child;
     this.options.log.warn("a process ended, starting it again", { process: kind, reason, delayMs });
     if (kind === "worker") {
       this.only("listener").send({ kind: "ended", life });
-      if (prefix !== undefined) {
-        this.unsettled.set(life, prefix);
-        this.only("transactions").send({ kind: "settle", life, prefix });
-      }
+      this.unsettled.add(life);
+      this.only("transactions").send({ kind: "settle", life });
     }
     for (const [ticket, waiting] of this.leaving) {
       if (waiting.child === child && waiting.life === life) this.leaving.delete(ticket);

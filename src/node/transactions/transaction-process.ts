@@ -1,16 +1,16 @@
-/** The transaction process: finishes what crashes left prepared, apart from users' load. */
-import { setTimeout as sleep } from "node:timers/promises";
+/**
+ * The transaction process: finishes what crashes left prepared, in this node or in a coordinator that is gone, and speaks with the other
+ * coordinators; apart from users' load.
+ */
 import { Pools } from "../../backend/pool.ts";
+import { Membership } from "../../coordinators/membership.ts";
 import type { Log } from "../../observe/log.ts";
 import type { NodeMemory } from "../../shared-memory/node-memory.ts";
-import { CatalogCommitLog } from "../../transaction/commit-log.ts";
-import { recoverPrepared } from "../../transaction/recovery.ts";
+import { Recovery } from "../../transaction/recovery.ts";
 import type { Channel } from "../channel.ts";
 import type { ProcessStart } from "../messages.ts";
-import { settleLife } from "./settle-life.ts";
+import { Sweeping } from "./sweeping.ts";
 
-/** A server that is away is asked again after so long. */
-const AWAY_RETRY_MS = 1_000;
 const POOL = { perServerMax: 4, waitMsMax: 10_000 };
 
 export async function runTransactionProcess(
@@ -20,45 +20,57 @@ export async function runTransactionProcess(
   log: Log,
 ): Promise<void> {
   const { topology } = start;
-  if (start.first) {
-    const task = memory.tasks.begin(start.life, "recovery", "finishing what a crash left prepared");
-    const recovered = await recoverPrepared(topology);
-    task?.end();
-    if (recovered.committed + recovered.rolledBack > 0)
-      log.info("finished what a crash left prepared", { ...recovered });
-  }
   const pools = new Pools(topology.servers, POOL);
-  const commitLog = new CatalogCommitLog(pools, topology.internalRole);
+  const leaving = new Map<number, () => void>();
+  let lastTicket = 0;
+  const membership = new Membership({
+    catalog: topology.servers.find(({ kind }) => kind === "catalog")!,
+    internalRole: topology.internalRole,
+    place: start.place,
+    coordination: memory.coordination,
+    definitions: memory.definitions,
+    log,
+    leaveDatabase: (database) => {
+      pools.closeIdle(database);
+      const ticket = ++lastTicket;
+      return new Promise((resolve) => {
+        leaving.set(ticket, resolve);
+        void channel.send({ kind: "leave", database, ticket });
+      });
+    },
+    tookOut: () => sweeping.sweepSoon(),
+  });
+  const servers = topology.servers.map(({ name }) => name);
+  const sweeping = new Sweeping(
+    new Recovery(pools, topology.internalRole, servers),
+    membership,
+    memory,
+    start.life,
+    (life) => void channel.send({ kind: "settled", life }),
+    log,
+  );
+  await membership.join();
+  await sweeping.recover();
 
-  const settle = async (life: number, prefix: string) => {
-    const what = `finishing what process ${life} of this node left prepared`;
-    const task = memory.tasks.begin(start.life, "settlement", what);
-    let servers = topology.servers.map(({ name }) => name);
-    for (let first = true; servers.length > 0; first = false) {
-      const { finished, away } = await settleLife(pools, commitLog, topology.internalRole, servers, prefix);
-      if (finished > 0)
-        log.info("finished what a process that died left prepared", { transactions: finished });
-      if (first) {
-        memory.definitions.release(life);
-        await channel.send({ kind: "settled", life });
-      }
-      servers = [...away];
-      if (servers.length === 0) continue;
-      task?.becomes("waiting", `${what}: ${servers.join(", ")} cannot be asked`);
-      await sleep(AWAY_RETRY_MS);
-    }
-    task?.end();
+  const stop = async () => {
+    await membership.leave().catch(() => {});
+    process.exit(0);
   };
   channel.listen((message) => {
-    if (message.kind === "settle")
-      settle(message.life, message.prefix).catch((error: unknown) => {
-        log.error("what a process left prepared could not be finished", { error });
-        process.exit(1);
-      });
-    else if (message.kind === "leave") {
+    if (message.kind === "settle") sweeping.settle(message.life);
+    else if (message.kind === "announce") {
+      const { entry, ticket, life } = message;
+      void membership.announceEntry(entry).then(() => channel.send({ kind: "announced", ticket, life }));
+    } else if (message.kind === "leave") {
       pools.closeIdle(message.database);
-      void channel.send({ kind: "left", ticket: message.ticket });
-    } else if (message.kind === "stop") process.exit(0);
+      void membership
+        .announceLeave(message.database)
+        .then(() => channel.send({ kind: "left", ticket: message.ticket }));
+    } else if (message.kind === "left") {
+      leaving.get(message.ticket)?.();
+      leaving.delete(message.ticket);
+    } else if (message.kind === "address") void membership.setAddress(message.address);
+    else if (message.kind === "stop") void stop();
   });
   await channel.send({ kind: "ready" });
 }

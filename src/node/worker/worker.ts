@@ -41,8 +41,12 @@ export async function runWorker(
   const { topology, config } = start;
   await initializeParser();
   const pools = new Pools(topology.servers, workerPool(start));
-  const commitLog = new CatalogCommitLog(pools, topology.internalRole);
-  const fellows = new Fellows(channel, pools);
+  const { coordination } = memory;
+  const commitLog = new CatalogCommitLog(pools, topology.internalRole, () => ({
+    epoch: coordination.epoch,
+    life: start.life,
+  }));
+  const fellows = new Fellows(channel, pools, coordination);
   const store = new SharedStore(join(start.memory, "store"), {
     sizeBytes: config.shared_memory * MEGABYTE,
   });
@@ -54,7 +58,9 @@ export async function runWorker(
     tasks: new ExecutorTasks(memory, start.memory),
     servers: topology.servers,
     internalRole: topology.internalRole,
-    catalogs: new DatabaseCatalogs(pools, topology.internalRole, memory.definitions, start, shared),
+    catalogs: new DatabaseCatalogs(pools, topology.internalRole, memory, start, shared, (entry) =>
+      fellows.announce(entry),
+    ),
     commitLog,
     computeNodes: topology.servers.filter((server) => server.kind === "compute").map((server) => server.name),
     liftLiterals: config.lift_literals,
@@ -100,9 +106,11 @@ export async function runWorker(
     else if (message.kind === "cancel") reception.cancel(message.id);
     else if (message.kind === "leave") fellows.asked(message.database, message.ticket);
     else if (message.kind === "left") fellows.answered(message.ticket);
+    else if (message.kind === "announced") fellows.announced(message.ticket);
+    else if (message.kind === "announce again") fellows.announceAgain();
     else if (message.kind === "stop") void stop();
   });
-  await channel.send({ kind: "ready", prefix: commitLog.prefix });
+  await channel.send({ kind: "ready" });
 }
 
 function countsOf(

@@ -28,8 +28,8 @@ export async function runDefinition(session: Session, planned: PlannedStatement,
   const ddl = new DdlStatement(contextOf(session), planned.statement, implicit);
   const call = findAdminCall(planned.statement);
   let tag = "SELECT 1";
-  session.catalog.defining.add(session);
   try {
+    await session.catalog.defining.add(session);
     if (call === undefined) tag = await runDdl(ddl, alone);
     else await runAdminCall(ddl, call, run);
   } finally {
@@ -53,10 +53,10 @@ export function contextOf(session: Session): DdlContext {
     searchPath: () => session.view.searchPath(),
     catalogChanged: () => session.view.changed(),
     loadSnapshot: async () => session.view.loadSnapshot(),
-    invalidate: () => session.catalog.invalidate(),
+    changedApart: () => session.catalog.changed(),
     leaveDatabase: async (database) => {
       await host.leaveDatabase(database);
-      host.catalogs.forget(database);
+      await host.catalogs.forget(database);
     },
     passwordVerifier: async (password) => formatScramVerifier(await buildScramVerifier(password)),
     inTransaction: async (work) => {
