@@ -10,6 +10,7 @@ import { runWrite } from "../../execute/write/run-write.ts";
 import { parseStatements } from "../../sql/parse.ts";
 import { classify } from "../../plan/classify.ts";
 import { commandComplete } from "../../protocol/backend-messages.ts";
+import { preludeDone } from "../../transaction/lease.ts";
 import { quoteLiteral } from "../../sql/quote.ts";
 import { buildScramVerifier, formatScramVerifier } from "../../security/scram-verifier.ts";
 import { catalogQuery } from "../catalog-query.ts";
@@ -24,6 +25,7 @@ export async function runDefinition(session: Session, planned: PlannedStatement,
   const alone = standsAlone(planned.statement) && !transaction.active;
   const implicit = !alone && !transaction.active;
   if (implicit) transaction.begin("implicit", "BEGIN");
+  if (!alone && !KEEPS_STRUCTURE.has(planned.tag)) await lockStructure(session);
   await session.view.loadSnapshot();
   const ddl = new DdlStatement(contextOf(session), planned.statement, implicit);
   const call = findAdminCall(planned.statement);
@@ -40,6 +42,21 @@ export async function runDefinition(session: Session, planned: PlannedStatement,
   if (call !== undefined) output.push(voidRow);
   output.push(commandComplete(tag));
   return { tag };
+}
+
+/** Definitions that compare nothing, and may take long. */
+const KEEPS_STRUCTURE: ReadonlySet<string> = new Set(["TruncateStmt", "VacuumStmt", "RefreshMatViewStmt"]);
+/** "pleiad", in an advisory lock of two numbers. */
+const STRUCTURE_LOCK = "1886152041, 1";
+
+/**
+ * What a statement did is found by comparing the catalog before and after: until the end of its transaction no other may change it, or
+ * what that one has dropped would be dropped by this one again, under a name that means another table by then.
+ */
+async function lockStructure(session: Session): Promise<void> {
+  const lease = await session.transaction.lease("catalog", true);
+  await preludeDone(lease);
+  await lease.connection.query(`SELECT pg_catalog.pg_advisory_xact_lock(${STRUCTURE_LOCK})`);
 }
 
 export function contextOf(session: Session): DdlContext {
