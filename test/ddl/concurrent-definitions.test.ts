@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { Client, startTestServers, type TestServers } from "../faults/fault-servers.ts";
 
-const ROUNDS = 25;
+const ROUNDS = 15;
 
 let servers: TestServers;
 

@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { runSql } from "../../bench/run-sql.ts";
+import { startTestCluster, type TestCluster } from "../cluster/test-cluster.ts";
 import { readError } from "../oracle/capture.ts";
 import { frame, int16, parse, describe as describeFrame, execute, query, sync } from "../wire/frames.ts";
 import type { Frame } from "../wire/frames.ts";
@@ -15,9 +16,13 @@ const heldMs = 250;
 const raceMs = 4000;
 
 let servers: TestServers;
+/** Another coordinator over the same servers. */
+let second: TestCluster | undefined;
 
 beforeAll(async () => {
   servers = await startTestServers();
+  if (servers.cluster !== undefined)
+    second = await startTestCluster({ set: { join: servers.cluster.data, "pool.per_node": "15" } });
   await runSql(
     servers.subject,
     `CREATE TABLE t (k int PRIMARY KEY, v text, n int)${servers.clause("DISTRIBUTE BY HASH (k)")}`,
@@ -31,8 +36,12 @@ beforeAll(async () => {
 afterEach(() => Client.vanishAll());
 
 afterAll(async () => {
+  await second?.destroy();
   await servers?.stop();
 });
+
+/** Where statements race: on the coordinator that defines, or on the other one. */
+const place = (other: boolean) => (other && second !== undefined ? second.client() : servers.subject);
 
 /** INT4, INT8: what a binary value of them must be long. */
 const WIDTHS: ReadonlyMap<number, number> = new Map([
@@ -119,8 +128,14 @@ const CHANGES: readonly (readonly [string, string])[] = [
 ];
 
 describe.each(CHANGES)("%s", (there, back) => {
-  test.each(["simple", "unnamed", "prepared"] as const)("%s", async (way) => {
-    const [definer, reader] = [await Client.connect(servers.subject), await Client.connect(servers.subject)];
+  test.each([
+    ["simple", false],
+    ["unnamed", false],
+    ["prepared", false],
+    ["simple", true],
+    ["prepared", true],
+  ] as const)("%s, by another coordinator: %s", async (way, other) => {
+    const [definer, reader] = [await Client.connect(servers.subject), await Client.connect(place(other))];
     // PostgreSQL does not change the type of a column that a view shows.
     const statements = /TYPE/.test(there) ? STATEMENTS.filter((sql) => !sql.includes("seen")) : STATEMENTS;
     if (/TYPE/.test(there)) await definer.ask("DROP VIEW seen");
@@ -160,15 +175,21 @@ test("definitions and statements at random", async () => {
     }
     await definer.ask("ALTER TABLE t DROP COLUMN IF EXISTS w");
   };
-  const read = async (way: Way, first: number): Promise<void> => {
-    const client = await Client.connect(servers.subject);
+  const read = async (way: Way, first: number, other: boolean): Promise<void> => {
+    const client = await Client.connect(place(other));
     for (let i = first; racing(); i++) {
       const sql = STATEMENTS[i % STATEMENTS.length]!;
       const got = outcome(await ask(client, sql, way));
       seen.set(got, (seen.get(got) ?? 0) + 1);
     }
   };
-  await Promise.all([define(), read("simple", 0), read("simple", 5), read("unnamed", 2), read("unnamed", 7)]);
+  await Promise.all([
+    define(),
+    read("simple", 0, false),
+    read("simple", 5, true),
+    read("unnamed", 2, true),
+    read("unnamed", 7, false),
+  ]);
   // Between Parse and Execute another session may change the columns that were described.
   const allowed = ["fits", "error 0A000", "error 40P01", "error 40001"];
   expect([...seen.keys()].filter((got) => !allowed.includes(got))).toEqual([]);

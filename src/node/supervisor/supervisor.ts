@@ -9,7 +9,7 @@ import type { Topology } from "../../config/topology.ts";
 import type { Log } from "../../observe/log.ts";
 import { NodeMemory } from "../../shared-memory/node-memory.ts";
 import type { ProcessEntry, ProcessKind } from "../../shared-memory/process-table.ts";
-import type { FromProcess, ToProcess } from "../messages.ts";
+import type { FromProcess } from "../messages.ts";
 import type { RawHandle } from "../raw-handle.ts";
 import { clusterCertificate, clusterSecret } from "../cluster-secrets.ts";
 import { executorCount } from "../process-shares.ts";
