@@ -8,6 +8,7 @@ import { applySplices } from "../sql/splice.ts";
 import type { ParsedStatement, Splice } from "../sql/statement.ts";
 import { nextToken, tokenName } from "../sql/tokens.ts";
 import { walk } from "../sql/walk.ts";
+import { coordinatorRows } from "./coordinator-view.ts";
 import {
   activityRows,
   processRows,
@@ -59,6 +60,11 @@ const VIEWS: Readonly<Record<string, SessionView>> = {
     schema: "pleiad",
     columns: STATISTICS_COLUMNS,
     rows: ({ host }) => statisticsRows(host.memory),
+  },
+  coordinators: {
+    schema: "pleiad",
+    columns: "epoch, address, started, self",
+    rows: ({ host }) => coordinatorRows(host),
   },
   pg_prepared_statements: {
     schema: "pg_catalog",

@@ -2,11 +2,14 @@
  * Two coordinators over the same servers: what one defines the other's very next statement knows, and what one leaves behind when it is
  * killed, or stopped for so long that it is taken for dead, harms nobody (rows N8, N9, D2, T1, T2 of the failure modes).
  */
+import { rmSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { runSql } from "../../bench/run-sql.ts";
 import { clusterPaths } from "../../src/operations/cluster-paths.ts";
 import { NodeMemory } from "../../src/shared-memory/node-memory.ts";
+import { pleiad } from "../cluster/pleiad-command.ts";
 import { queryServer } from "../cluster/server-query.ts";
+import { temporaryDirectory } from "../cluster/temporary-directory.ts";
 import { startTestCluster, type TestCluster } from "../cluster/test-cluster.ts";
 import { Client } from "../faults/fault-servers.ts";
 import { holdLock, isAlive, preparedAnywhere, until, within } from "./node-cluster.ts";
@@ -58,6 +61,42 @@ test("N8: what one coordinator's client defines, the very next statement of the 
     expect((await reader!.ask("DROP TABLE made")).error).toBeUndefined();
     expect((await definer!.ask("SELECT * FROM made")).error?.sqlstate).toBe("42P01");
   }
+});
+
+test("pleiad.coordinators names both, and says which one is asked", async () => {
+  for (const [at, client] of [
+    [first, (await connect())[0]],
+    [second, (await connect())[1]],
+  ] as const) {
+    const { rows } = await client.ask("SELECT address, self FROM pleiad.coordinators ORDER BY epoch");
+    expect(rows).toEqual(
+      [first, second].map(({ host, port }) => [`${host}:${port}`, at.port === port ? "t" : "f"]),
+    );
+  }
+});
+
+test("commands: the joined one has its own status, and refuses what cannot be", async () => {
+  const status = await pleiad("status", "--json", "--data", second.data);
+  expect(JSON.parse(status.stdout)).toMatchObject({
+    state: "up",
+    coordinator: { port: second.port, accepting: true },
+    servers: [],
+  });
+  const nowhere = temporaryDirectory("join");
+  const join = (cluster: string, data: string) =>
+    pleiad("up", "--join", cluster, "--data", data, "--port", "0");
+  const wrong = [
+    [await join(nowhere, `${nowhere}/data`), "no cluster with servers runs in", "pleiad up --data"],
+    [await join(second.data, `${nowhere}/data`), "no cluster with servers runs in", "pleiad up --data"],
+    [await join(first.data, first.data), "is in use by process", "--data"],
+    [await join(first.data, second.data), "is in use by process", "--data"],
+  ] as const;
+  for (const [{ code, stderr }, message, hint] of wrong) {
+    expect(code).toBe(1);
+    expect(stderr).toContain(message);
+    expect(stderr).toContain(hint);
+  }
+  rmSync(nowhere, { recursive: true, force: true });
 });
 
 test("D2: definitions of both at once, in the same database", async () => {
