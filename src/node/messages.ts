@@ -30,8 +30,8 @@ export type ToProcess =
   | { readonly kind: "take over"; readonly held: readonly number[] }
   /** To a worker, with the connection's handle: it is yours. */
   | { readonly kind: "session"; readonly id: number }
-  /** To a worker, with the handle: another had this connection and died, or never got it. */
-  | { readonly kind: "adopt"; readonly id: number }
+  /** To a worker: it has been sent connections that another had and died, or never got (connection-mail.ts). */
+  | { readonly kind: "mail" }
   /** To the listener: that connection did not reach its worker. */
   | { readonly kind: "returned"; readonly id: number; readonly life: number }
   /** To the owner of the session: its client wants its statement cancelled. */
@@ -64,8 +64,8 @@ export type FromProcess =
   | { readonly kind: "cannot listen"; readonly code: string; readonly message: string }
   /** From the listener, with the handle of a new connection: for the worker of this life. */
   | { readonly kind: "session"; readonly id: number; readonly life: number }
-  /** From the listener: the worker of this life goes on with the connection. */
-  | { readonly kind: "adopt"; readonly id: number; readonly life: number }
+  /** From the listener: the worker of this life goes on with these connections. */
+  | { readonly kind: "adopt"; readonly ids: readonly number[]; readonly life: number }
   | { readonly kind: "cancel"; readonly id: number }
   | { readonly kind: "closed"; readonly ids: readonly number[] }
   | { readonly kind: "settled"; readonly life: number }

@@ -30,6 +30,13 @@ const FREE_BYTES_MIN = 8 * 1024 * 1024;
 
 const BINARY = { encoding: "binary", keyEncoding: "binary" } as const;
 
+/** Whether so many bytes more may be written into a store in this directory. */
+export function hasRoomForStore(directory: string, bytes: number): boolean {
+  const { bsize, bavail, blocks } = statfsSync(directory);
+  // One without a bound says that it has no blocks at all.
+  return blocks === 0 || bavail * bsize >= bytes + FREE_BYTES_MIN;
+}
+
 export class SharedStore {
   private readonly directory: string;
   private readonly root: RootDatabase<unknown, Buffer>;
@@ -41,7 +48,8 @@ export class SharedStore {
     this.directory = directory;
     this.sizeBytes = sizeBytes;
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    if (!this.hasFree(0)) throw new Error(`no room for a store of shared values in ${directory}`);
+    if (!hasRoomForStore(directory, 0))
+      throw new Error(`no room for a store of shared values in ${directory}`);
     this.root = open({
       ...BINARY,
       path: directory,
@@ -64,7 +72,7 @@ export class SharedStore {
       const values = this.root.openDB<unknown, Buffer>({ ...BINARY, name });
       database = new SharedDatabase(values, kind, {
         make: (bytes) => this.makeRoom(bytes),
-        forChange: () => this.hasFree(0),
+        forChange: () => hasRoomForStore(this.directory, 0),
       });
       this.databases.set(name, database);
     }
@@ -80,7 +88,7 @@ export class SharedStore {
 
   /** Before a value is put. False: it cannot be taken. */
   private makeRoom(bytes: number): boolean {
-    if (bytes > this.sizeBytes * VALUE_MAX || !this.hasFree(bytes)) return false;
+    if (bytes > this.sizeBytes * VALUE_MAX || !hasRoomForStore(this.directory, bytes)) return false;
     if (this.fileBytes + bytes <= this.sizeBytes) return true;
     // A process that was killed while it read keeps old pages from being used again.
     this.root.readerCheck();
@@ -88,12 +96,6 @@ export class SharedStore {
     if (this.usedBytes() + bytes > this.sizeBytes * used)
       for (const database of this.databases.values()) if (database.kind === "cache") database.clear();
     return this.usedBytes() + bytes <= this.sizeBytes * KEPT_MAX;
-  }
-
-  private hasFree(bytes: number): boolean {
-    const { bsize, bavail, blocks } = statfsSync(this.directory);
-    // One without a bound says that it has no blocks at all.
-    return blocks === 0 || bavail * bsize >= bytes + FREE_BYTES_MIN;
   }
 
   private usedBytes(): number {

@@ -3,6 +3,8 @@ import type { NodeMemory } from "../../shared-memory/node-memory.ts";
 import { SessionState } from "../../shared-memory/session-table.ts";
 import type { RawHandle } from "../raw-handle.ts";
 
+/** New connections that may wait for a record: of a storm nobody is sent away who can be heard a moment later (row N4). */
+const OUTSIDE_MAX = 10_000;
 /** How often it is looked whether a worker is ready again. */
 const LOOK_AGAIN_MS = 20;
 
@@ -19,6 +21,8 @@ export class Assignment {
   private readonly memory: NodeMemory;
   private readonly serving: number;
   private readonly actions: AssignmentActions;
+  /** New connections for which there is no record yet, the oldest first. */
+  private readonly outside: RawHandle[] = [];
   /** New connections that no worker has yet. */
   private readonly arrived = new Map<number, RawHandle>();
   /** Connections of each worker, by its life. */
@@ -48,10 +52,18 @@ export class Assignment {
   }
 
   accept(handle: RawHandle): void {
+    if (this.outside.length === 0 && this.register(handle)) return;
+    if (this.outside.length < OUTSIDE_MAX) this.outside.push(handle);
+    else this.actions.refuse(handle);
+  }
+
+  /** False: all records are taken. */
+  private register(handle: RawHandle): boolean {
     const id = this.memory.sessions.allot();
-    if (id === undefined) return this.actions.refuse(handle);
+    if (id === undefined) return false;
     this.arrived.set(id, handle);
     this.assign(id);
+    return true;
   }
 
   /** Its worker has died before it had the connection. */
@@ -67,14 +79,17 @@ export class Assignment {
     if (!sessions.isCurrent(id)) return;
     this.count(sessions.owner(id), -1);
     sessions.free(id);
+    const next = this.outside[0];
+    if (next !== undefined && this.register(next)) this.outside.shift();
   }
 
   /** What a worker served that has died goes to others. */
   workerEnded(life: number): void {
     const { sessions } = this.memory;
+    const ready = this.ready();
     for (const id of sessions.ownedBy(life))
       if (sessions.state(id) === SessionState.closed) this.drop(id);
-      else this.assign(id);
+      else this.assign(id, ready);
     this.load.delete(life);
   }
 
@@ -88,8 +103,8 @@ export class Assignment {
     this.load.set(life, Math.max(0, (this.load.get(life) ?? 0) + change));
   }
 
-  private assign(id: number): void {
-    const worker = this.leastBusy();
+  private assign(id: number, ready = this.ready()): void {
+    const worker = this.leastBusy(ready);
     if (worker === undefined) {
       this.waiting.add(id);
       this.looking ??= setInterval(() => this.assignWaiting(), LOOK_AGAIN_MS);
@@ -104,22 +119,26 @@ export class Assignment {
   }
 
   private assignWaiting(): void {
-    if (this.leastBusy() === undefined) return;
+    const ready = this.ready();
+    if (ready.length === 0) return;
     clearInterval(this.looking);
     this.looking = undefined;
     const waiting = [...this.waiting];
     this.waiting.clear();
-    for (const id of waiting) if (this.memory.sessions.isCurrent(id)) this.assign(id);
+    for (const id of waiting) if (this.memory.sessions.isCurrent(id)) this.assign(id, ready);
   }
 
-  /** Of the workers that serve; the youngest stand by for one that dies. */
-  private leastBusy(): number | undefined {
-    const ready = this.memory.processes
+  /** Lives of the workers that serve; the youngest stand by for one that dies. */
+  private ready(): number[] {
+    return this.memory.processes
       .entries()
       .filter(({ kind, state }) => kind === "worker" && state === "ready")
       .map(({ life }) => life)
       .toSorted((a, b) => a - b)
       .slice(0, this.serving);
+  }
+
+  private leastBusy(ready: readonly number[]): number | undefined {
     const connections = (life: number) => this.load.get(life) ?? 0;
     return ready.toSorted((a, b) => connections(a) - connections(b))[0];
   }

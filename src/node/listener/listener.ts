@@ -18,9 +18,20 @@ export async function runListener(
   channel: Channel,
   log: Log,
 ): Promise<void> {
+  // By the worker's life: all that are to go on there are told in one message.
+  const adoptions = new Map<number, number[]>();
+  const tellAdoptions = () => {
+    for (const [life, ids] of adoptions) void channel.send({ kind: "adopt", ids, life });
+    adoptions.clear();
+  };
   const assignment = new Assignment(memory, start.workers, {
     give: (id, life, handle) => {
-      if (handle === undefined) void channel.send({ kind: "adopt", id, life });
+      if (handle === undefined) {
+        if (adoptions.size === 0) queueMicrotask(tellAdoptions);
+        const ids = adoptions.get(life);
+        if (ids === undefined) adoptions.set(life, [id]);
+        else ids.push(id);
+      }
       // The supervisor has one of its own by then.
       else void channel.send({ kind: "session", id, life }, handle).then(() => handle.close());
     },

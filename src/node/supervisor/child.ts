@@ -1,10 +1,12 @@
 /** One record of the table of processes and the process that has it: started again, with growing delays, for as long as the node runs. */
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess, type StdioOptions } from "node:child_process";
+import { closeSync } from "node:fs";
 import { afterEnd, noRestarts } from "../../operations/restart-delay.ts";
 import type { NodeMemory } from "../../shared-memory/node-memory.ts";
 import type { ProcessKind } from "../../shared-memory/process-table.ts";
 import type { FromProcess, ProcessStart, ToProcess } from "../messages.ts";
 import type { RawHandle } from "../raw-handle.ts";
+import { ConnectionMail, MAIL_FD, type Addressed } from "../connection-mail.ts";
 
 /** A process that was told to stop and does not is killed. */
 const STOP_MS_MAX = 3_000;
@@ -31,6 +33,7 @@ export class Child {
   readonly kind: ProcessKind;
   private readonly options: ChildOptions;
   private process: ChildProcess | undefined;
+  private mail: ConnectionMail | undefined;
   private stopping = false;
   private restarts = -1;
   private history = noRestarts;
@@ -61,13 +64,16 @@ export class Child {
     this.restarts++;
     this.startedAt = Date.now();
     this.life = options.memory.processes.begin(options.slot, this.kind, this.restarts);
+    this.mail = this.kind === "worker" ? ConnectionMail.open() : undefined;
+    const stdio: StdioOptions = ["ignore", "ignore", "pipe", "ipc"];
+    if (this.mail !== undefined) stdio[MAIL_FD] = this.mail.other;
     let child: ChildProcess;
     try {
-      child = spawn(process.execPath, [...options.command, this.kind], {
-        stdio: ["ignore", "ignore", "pipe", "ipc"],
-      });
+      child = spawn(process.execPath, [...options.command, this.kind], { stdio });
     } catch (error) {
       return void setImmediate(() => this.exited(String(error)));
+    } finally {
+      if (this.mail !== undefined) closeSync(this.mail.other);
     }
     this.process = child;
     if (child.pid !== undefined) options.memory.processes.setPid(options.slot, child.pid);
@@ -103,6 +109,8 @@ export class Child {
   private exited(reason: string): void {
     const { options } = this;
     this.process = undefined;
+    this.mail?.close();
+    this.mail = undefined;
     options.memory.processes.end(options.slot);
     options.memory.forgetProcess(options.slot, this.life);
     for (const sent of this.sending) sent(new Error("it has ended"));
@@ -125,6 +133,18 @@ export class Child {
     this.sending.add(once);
     // Node's types know sockets and servers only (raw-handle.ts).
     child.send(message, handle as never, undefined, once);
+  }
+
+  /** Whether connections can be handed to it at all (connection-mail.ts). */
+  get hasMail(): boolean {
+    return this.mail !== undefined;
+  }
+
+  /** Hands connections to a worker to go on with. How many it gets, from the first on; undefined: it gets none any more. */
+  deliver(connections: readonly Addressed[]): number | undefined {
+    const sent = this.mail?.send(connections);
+    if (sent !== undefined && sent > 0) this.send({ kind: "mail" });
+    return sent;
   }
 
   /** As if it had died by itself. */

@@ -32,6 +32,11 @@ export class HeldConnections {
     };
   }
 
+  /** Undefined: there is no such connection. */
+  fd(id: number): number | undefined {
+    return this.held.get(id)?.handle.fd;
+  }
+
   /** The connection is over. */
   close(id: number): void {
     const held = this.held.get(id);

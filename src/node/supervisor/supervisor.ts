@@ -7,16 +7,18 @@ import { availableParallelism } from "node:os";
 import type { PleiadConfig } from "../../config/schema.ts";
 import type { Topology } from "../../config/topology.ts";
 import type { Log } from "../../observe/log.ts";
-import { NodeMemory } from "../../shared-memory/node-memory.ts";
+import type { NodeMemory } from "../../shared-memory/node-memory.ts";
 import type { ProcessEntry, ProcessKind } from "../../shared-memory/process-table.ts";
 import type { FromProcess } from "../messages.ts";
 import type { RawHandle } from "../raw-handle.ts";
 import { clusterCertificate, clusterSecret } from "../cluster-secrets.ts";
 import { executorCount } from "../process-shares.ts";
 import { Child } from "./child.ts";
+import { Deliveries } from "./deliveries.ts";
 import { openGates } from "./gates.ts";
 import { HeldConnections } from "./held-connections.ts";
 import { Listening } from "./listening.ts";
+import { makeMemory } from "./make-memory.ts";
 import { Silence } from "./silence.ts";
 
 export interface NodeOptions {
@@ -61,6 +63,11 @@ export class Supervisor {
   private readonly children: Child[] = [];
   private readonly listening = new Listening();
   private readonly connections = new HeldConnections();
+  private readonly deliveries = new Deliveries(
+    this.connections,
+    (life) => this.withLife(life),
+    (ids) => this.lose(ids),
+  );
   /** Lives whose prepared transactions are still to be finished. */
   private readonly unsettled = new Set<number>();
   /** Who waits for all to leave a database, and for how many. */
@@ -75,7 +82,7 @@ export class Supervisor {
     const { topology, config, memory, command } = options;
     const workers = workerCount(config);
     const executors = executorCount(config, memory);
-    this.memory = NodeMemory.create(memory, { sessions: config.max_client_connections + ARRIVING_MAX });
+    this.memory = makeMemory(memory, { sessions: config.max_client_connections + ARRIVING_MAX });
     const kinds: ProcessKind[] = [
       "listener",
       "transactions",
@@ -183,7 +190,7 @@ export class Supervisor {
         this.connections.keep(message.id, handle!);
         return this.passOn(message);
       case "adopt":
-        return this.passOn(message);
+        return this.deliveries.add(message.ids, message.life);
       case "cancel":
         this.withLife(this.memory.sessions.owner(message.id))?.send(message);
         return;
@@ -209,7 +216,7 @@ export class Supervisor {
     }
   }
 
-  private passOn({ kind, id, life }: Extract<FromProcess, { kind: "session" | "adopt" }>): void {
+  private passOn({ kind, id, life }: Extract<FromProcess, { kind: "session" }>): void {
     const connection = this.connections.lend(id);
     if (connection === undefined) return this.only("listener").send({ kind: "closed", ids: [id] });
     const sent = (error: Error | null) => {
@@ -219,6 +226,14 @@ export class Supervisor {
     const worker = this.withLife(life);
     if (worker === undefined) sent(new Error("the worker has gone"));
     else worker.send({ kind, id }, connection.handle, sent);
+  }
+
+  private lose(ids: readonly number[]): void {
+    for (const id of ids) {
+      this.memory.sessions.close(id);
+      this.connections.close(id);
+    }
+    this.only("listener").send({ kind: "closed", ids });
   }
 
   private ready(child: Child): void {

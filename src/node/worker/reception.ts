@@ -10,6 +10,7 @@ import { Session, type Client } from "../../session/session.ts";
 import { Status } from "../../protocol/message-types.ts";
 import { SessionState, type SessionTable } from "../../shared-memory/session-table.ts";
 import { socketOf, type RawHandle } from "../raw-handle.ts";
+import { takeMail } from "../connection-mail.ts";
 import { tcpPosition } from "./tcp-position.ts";
 import { refuseClient, startClient, type ClientSession, type StartupOptions } from "./client-startup.ts";
 
@@ -81,8 +82,19 @@ export class Reception {
     socket.once("close", () => this.closed(id));
   }
 
-  /** A connection whose process was killed: goes on where that one stopped, if that can be known for certain. */
-  adopt(handle: RawHandle, id: number): void {
+  /** Connections of processes that were killed. Between those of two messages the worker's own sessions have their turn. */
+  adoptAll(): void {
+    const delivered = takeMail();
+    for (const { id, handle } of delivered)
+      if (handle === undefined) {
+        this.log.warn("a connection is closed: this process may have no more files open", { id });
+        this.closed(id);
+      } else this.adopt(handle, id);
+    if (delivered.length > 0) setImmediate(() => this.adoptAll());
+  }
+
+  /** Goes on where the other process stopped, if that can be known for certain. */
+  private adopt(handle: RawHandle, id: number): void {
     const { table } = this.register;
     const position = tcpPosition(handle.fd);
     const socket = socketOf(handle);

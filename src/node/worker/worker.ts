@@ -102,7 +102,7 @@ export async function runWorker(
   };
   channel.listen((message, handle) => {
     if (message.kind === "session" && handle !== undefined) reception.receive(socketOf(handle), message.id);
-    else if (message.kind === "adopt" && handle !== undefined) reception.adopt(handle, message.id);
+    else if (message.kind === "mail") reception.adoptAll();
     else if (message.kind === "cancel") reception.cancel(message.id);
     else if (message.kind === "leave") fellows.asked(message.database, message.ticket);
     else if (message.kind === "left") fellows.answered(message.ticket);

@@ -1,0 +1,143 @@
+/** The node's shared memory when something is wrong with it at the start (N5): what a dead node left, another node's, or no room. */
+import { execFile, execFileSync } from "node:child_process";
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { runSql } from "../../bench/run-sql.ts";
+import { clusterPaths } from "../../src/operations/cluster-paths.ts";
+import { findServerProcesses } from "../../src/operations/server-processes.ts";
+import { pleiad } from "../cluster/pleiad-command.ts";
+import { temporaryDirectory } from "../cluster/temporary-directory.ts";
+import {
+  cleanEnvironment,
+  pleiadCommand,
+  startTestCluster,
+  type TestCluster,
+} from "../cluster/test-cluster.ts";
+import { Talk } from "./across-death.ts";
+import { isAlive, NodeProcesses, until } from "./node-cluster.ts";
+
+let cluster: TestCluster;
+let node: NodeProcesses;
+let directory: string;
+
+beforeAll(async () => {
+  cluster = await startTestCluster();
+  node = new NodeProcesses(cluster);
+  directory = clusterPaths(cluster.data, 0).nodeMemory;
+  await runSql(
+    cluster.client(),
+    "CREATE TABLE goods (id int PRIMARY KEY) DISTRIBUTE BY HASH (id)",
+    "INSERT INTO goods SELECT generate_series(1, 20)",
+  );
+});
+
+afterAll(async () => {
+  await cluster?.destroy();
+});
+
+const filesIn = (at: string): string[] =>
+  readdirSync(at, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+
+const DAMAGE: Readonly<Record<string, (file: string) => void>> = {
+  "left as it was": () => {},
+  "overwritten with garbage": (file) => writeFileSync(file, Buffer.alloc(statSync(file).size, 0xa5)),
+  "cut off in the middle": (file) => truncateSync(file, Math.floor(statSync(file).size / 2)),
+};
+
+test.each(Object.entries(DAMAGE))(
+  "N5: the memory of a node that was killed, %s: made anew at the next start",
+  async (_, damage) => {
+    await node.whenComplete();
+    const talk = await Talk.connect(cluster.client());
+    await talk.ask("SET TimeZone = 'Asia/Tokyo'");
+    const processes = node.all();
+    const supervisor = cluster.state().coordinator.pid;
+    cluster.kill("coordinator");
+    await until("the node has ended", () =>
+      [supervisor, ...processes.map(({ pid }) => pid)].every((pid) => !isAlive(pid)),
+    );
+    const left = filesIn(directory);
+    expect(left.length).toBeGreaterThan(1);
+    for (const file of left) damage(file);
+    await cluster.start();
+    node.startedAgain();
+    await node.whenComplete();
+    expect(node.takenRecords).toBe(0);
+    const next = await Talk.connect(cluster.client());
+    expect(await next.value("SELECT count(*) FROM goods")).toBe("20");
+    expect(await next.value("SHOW TimeZone")).not.toBe("Asia/Tokyo");
+    await next.wire.close();
+  },
+);
+
+test("N5: a second node on the same directory is refused, and the first one's memory is untouched", async () => {
+  await node.whenComplete();
+  const talk = await Talk.connect(cluster.client());
+  await talk.ask("SET TimeZone = 'Asia/Tokyo'");
+  const inodes = () => filesIn(directory).map((file) => statSync(file).ino);
+  const before = inodes();
+  const second = await pleiad("up", "--foreground", "--data", cluster.data, "--port", "0");
+  expect(second.code).toBe(1);
+  expect(second.stderr).toContain(`in use by process ${cluster.state().coordinator.pid}`);
+  expect(inodes()).toEqual(before);
+  // What the session has there is still found by the worker that goes on with it.
+  await node.kill(node.ownerOf(talk.wire));
+  expect(await talk.value("SHOW TimeZone")).toBe("Asia/Tokyo");
+  await talk.wire.close();
+});
+
+/** PostgreSQL starts with it, but what the processes share has no room. */
+const SHM_SIZE = "6m";
+
+/** A namespace of our own, in which /dev/shm can be as small as we like. */
+function mayMount(): boolean {
+  try {
+    execFileSync("unshare", ["-m", "mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", "/dev/shm"], {
+      stdio: "ignore",
+    });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+test.skipIf(!mayMount())(
+  "N5: a /dev/shm that is full: the start fails with a clean error and leaves nothing",
+  async () => {
+    const home = temporaryDirectory("full");
+    const data = join(home, "data");
+    try {
+      const mounted = `mount -t tmpfs -o size=${SHM_SIZE} tmpfs /dev/shm && exec "$@"`;
+      const up = [process.execPath, ...pleiadCommand(), "up", "--foreground", "--data", data, "--port", "0"];
+      const said = await new Promise<string>((resolve, reject) => {
+        execFile(
+          "unshare",
+          ["-m", "sh", "-c", mounted, "sh", ...up, "--set", "server.fsync=false"],
+          { env: cleanEnvironment(), timeout: 60_000 },
+          (error, _, stderr) =>
+            error?.code === 1 ? resolve(stderr) : reject(error ?? new Error("it serves")),
+        );
+      });
+      expect(said).toContain("no room for the memory that the coordinator's processes share, in /dev/shm/");
+      expect(said).not.toMatch(/^\s+at /m);
+      const instances = join(data, "instances");
+      expect(findServerProcesses(readdirSync(instances).map((name) => join(instances, name)))).toEqual([]);
+      const state = join(data, "run", "state.json");
+      if (existsSync(state)) expect(readFileSync(state, "utf8")).not.toContain('"coordinator"');
+    } finally {
+      await pleiad("destroy", "--yes", "--data", data);
+      rmSync(home, { recursive: true, force: true });
+    }
+  },
+);
