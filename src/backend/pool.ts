@@ -3,7 +3,7 @@
  * client's own, so that the server itself checks its rights). A connection is lent to one statement or transaction at a time.
  */
 import type { Server } from "../config/topology.ts";
-import { pgError, type PgError } from "../errors/pg-error.ts";
+import { GivenUp, pgError, type PgError } from "../errors/pg-error.ts";
 import { Status } from "../protocol/message-types.ts";
 import { BackendConnection } from "./backend-connection.ts";
 
@@ -27,6 +27,12 @@ export interface PoolCounts {
  * that come at once (after another worker's death) are sooner done by the first few than by one each.
  */
 const OPENING_MAX = 4;
+
+/** A statement that waits for something of its own process, where no server can end the wait: who owns the statement can. */
+export interface Waiting {
+  /** A wait begins. `interrupt` is called at most once, with the error that ends it early. To be called when it is over: what is given. */
+  begin(what: "admission" | "a connection", interrupt: (error: PgError) => void): () => void;
+}
 
 interface Waiter {
   readonly key: string;
@@ -63,6 +69,7 @@ class ServerPool {
     user: string,
     database: string,
     custom: readonly string[],
+    waiting: Waiting | undefined,
   ): BackendConnection | Promise<BackendConnection> {
     const key = `${user}\0${database}`;
     this.lent++;
@@ -71,19 +78,13 @@ class ServerPool {
     if (at >= 0) return idle.splice(at, 1)[0]!;
     this.waited++;
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
+      const giveUp = (error: PgError) => {
         const at = this.waiters.indexOf(waiter);
         if (at >= 0) this.waiters.splice(at, 1);
-        reject(
-          pgError(
-            "53300",
-            `no connection to node "${this.server.name}" became free in ${this.options.waitMsMax / 1000} s`,
-            {
-              hint: "Raise pool.per_node, or look for long transactions.",
-            },
-          ),
-        );
-      }, this.options.waitMsMax);
+        waiter.reject(new GivenUp(error.fields));
+      };
+      const timer = setTimeout(() => giveUp(this.noneFree()), this.options.waitMsMax);
+      const over = waiting?.begin("a connection", giveUp);
       const waiter: Waiter = {
         key,
         user,
@@ -91,16 +92,27 @@ class ServerPool {
         custom,
         resolve: (connection) => {
           clearTimeout(timer);
+          over?.();
           resolve(connection);
         },
         reject: (error) => {
           clearTimeout(timer);
+          over?.();
           reject(error);
         },
       };
       this.waiters.push(waiter);
       this.serve();
     });
+  }
+
+  private noneFree(): PgError {
+    const { server, options } = this;
+    return pgError(
+      "53300",
+      `no connection to node "${server.name}" became free in ${options.waitMsMax / 1000} s`,
+      { hint: "Raise pool.per_node, or look for long transactions." },
+    );
   }
 
   give(connection: BackendConnection): void {
@@ -225,14 +237,15 @@ export class Pools {
     return pool;
   }
 
-  /** Lends a connection; give it back with `give`. */
+  /** Lends a connection; give it back with `give`. `waiting`: hears of a wait, and can end it. */
   take(
     node: string,
     user: string,
     database: string,
     custom: readonly string[] = [],
+    waiting?: Waiting,
   ): BackendConnection | Promise<BackendConnection> {
-    return this.pool(node).take(user, database, custom);
+    return this.pool(node).take(user, database, custom, waiting);
   }
 
   /** Takes a connection back: idle ones wait for the next statement, others are dropped. */

@@ -1,6 +1,8 @@
 /** `pleiad status`: what runs. The exit code says it too: 0 when clients may connect, else 3. */
 import type { Command } from "commander";
-import { clusterStatus, type ClusterStatus } from "../operations/cluster-status.ts";
+import type { PleiadConfig } from "../config/schema.ts";
+import { clusterStatus, pathsOf, type ClusterStatus } from "../operations/cluster-status.ts";
+import { NodeMemory } from "../shared-memory/node-memory.ts";
 import { loadFromOptions, withConfigOptions, type ConfigOptions } from "./config-options.ts";
 import { connectionUrl } from "./connection-line.ts";
 import { print, printJson, table } from "./output.ts";
@@ -24,13 +26,33 @@ function urlOf(coordinator: NonNullable<ClusterStatus["coordinator"]>): string {
   return connectionUrl({ coordinator: { ...coordinator, startTime: "" } });
 }
 
-function show(status: ClusterStatus): void {
+/** What the coordinator's clients do. */
+interface Load {
+  readonly sessions: number;
+  /** Statements that run, reads in shared pipelines excepted, and that wait for admission. */
+  readonly running: number;
+  readonly waiting: number;
+}
+
+/** As its shared memory says; undefined where that belongs to another user. */
+function loadOf(config: PleiadConfig): Load | undefined {
+  try {
+    const { sessions, admission } = NodeMemory.open(pathsOf(config).nodeMemory);
+    return { sessions: sessions.active, ...admission.load };
+  } catch {
+    return undefined;
+  }
+}
+
+function show(status: ClusterStatus, load: Load | undefined): void {
   print(`${status.data}: ${meanings[status.state]}`);
   if (status.coordinator) {
     const { pid, host, port, accepting } = status.coordinator;
     print(`coordinator: process ${pid} on ${host}:${port}${accepting ? "" : ", not accepting connections"}`);
     print(`Connect:  psql ${urlOf(status.coordinator)}`);
   }
+  if (load)
+    print(`clients: ${load.sessions}; statements: ${load.running} run, ${load.waiting} wait for admission`);
   if (status.keeper) {
     const { pid, restarts } = status.keeper;
     print(`keeper: process ${pid}, has started the coordinator again ${restarts} times`);
@@ -57,9 +79,11 @@ function processTable({ processes }: ClusterStatus): string {
 }
 
 async function status(options: StatusOptions): Promise<void> {
-  const found = await clusterStatus(loadFromOptions(options).config);
-  if (options.json) printJson(found.coordinator ? { url: urlOf(found.coordinator), ...found } : found);
-  else show(found);
+  const { config } = loadFromOptions(options);
+  const found = await clusterStatus(config);
+  const load = found.coordinator && loadOf(config);
+  if (options.json) printJson(found.coordinator ? { url: urlOf(found.coordinator), ...found, load } : found);
+  else show(found, load);
   if (!found.coordinator?.accepting) process.exitCode = notRunningCode;
 }
 

@@ -45,6 +45,49 @@ const pool = z.strictObject({
     ),
 });
 
+const admissionRule = z.strictObject({
+  database: z.string().min(1).default("all").describe("Name of a database, or `all`."),
+  user: z.string().min(1).default("all").describe("Name of a role that clients log in as, or `all`."),
+  running: z
+    .int()
+    .min(1)
+    .optional()
+    .describe("Most statements that run at once of all to whom the rule applies, together."),
+  exempt: z
+    .boolean()
+    .default(false)
+    .describe("Its statements never wait, also where more run than `admission.running` says."),
+});
+
+const admission = z.strictObject({
+  running: z
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      "Most statements that run at once on this coordinator, all its processes together. Others wait, and roles and databases take " +
+        "turns. Reads by key do not wait. Default: `pool.per_node` for every data node.",
+    ),
+  queue: z
+    .int()
+    .min(0)
+    .default(10_000)
+    .describe("Most statements that wait to run; more are refused with SQLSTATE 53300."),
+  wait_seconds: z
+    .int()
+    .min(1)
+    .max(86_400)
+    .default(30)
+    .describe("Longest time that a statement waits to run; then it is refused with SQLSTATE 53300."),
+  rules: z
+    .array(admissionRule)
+    .max(64)
+    .default([])
+    .describe(
+      "Limits for databases and roles, as in `- {user: reports, running: 4}`: the first rule that fits applies, besides `admission.running`.",
+    ),
+});
+
 const server = z.strictObject({
   shared_buffers: memorySize
     .default("128MB")
@@ -195,6 +238,7 @@ export const configSchema = z.strictObject({
     ),
   tls: tls.prefault({}).describe("Encryption of client connections."),
   pool: pool.prefault({}).describe("Connections from the coordinator to the servers."),
+  admission: admission.prefault({}).describe("How many statements run at once, and who waits."),
   server: server
     .prefault({})
     .describe("Settings of the PostgreSQL servers. They take effect at the next start."),

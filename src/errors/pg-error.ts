@@ -57,6 +57,14 @@ export function statementCancelled(): PgError {
   return pgError("57014", "canceling statement due to user request");
 }
 
+/** The statement was given up while it waited for something of Pleiad's own: no server has had it. */
+export class GivenUp extends PgError {}
+
+/** What PostgreSQL says to a statement that takes longer than statement_timeout. */
+export function statementTimedOut(): PgError {
+  return pgError("57014", "canceling statement due to statement timeout");
+}
+
 /** The error that Pleiad itself raises: severity ERROR, the given SQLSTATE, what and why, and a way out. */
 export function pgError(
   code: string,

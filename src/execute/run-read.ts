@@ -34,6 +34,7 @@ async function runAlone(
   plan: ReadPlan,
   run: Run,
 ): Promise<Outcome> {
+  await context.admit(plan.cost.pointRead);
   const text = await atTransactionTime(context, plan.transactionTimes, textForShard(plan, shard), false);
   return runOnNode(context, node, plan.writes, text, run);
 }
@@ -44,6 +45,7 @@ async function runOnSeveral(
   { nodes }: Location,
   run: Run,
 ): Promise<Outcome> {
+  await context.admit(false);
   const several = plan.direct && nodes !== "any" && nodes.size > 1;
   if (several && plan.gather !== undefined && run.rowsMax === 0 && isOnEveryNode(plan)) {
     const whole = textForShard(plan, undefined);

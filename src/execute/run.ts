@@ -44,6 +44,11 @@ export interface WorkplaceContext {
 export interface ExecutionContext extends WorkplaceContext {
   readonly lanes: SessionLanes;
   readonly tasks: DependentTasks;
+  /**
+   * To be awaited before the statement's first connection of its own is taken; undefined: it may run at once. Throws, or rejects with,
+   * GivenUp. `cheap`: it does not wait.
+   */
+  admit(cheap: boolean): Promise<void> | undefined;
   snapshot(): Snapshot;
   readonly definitions: Definitions;
 }

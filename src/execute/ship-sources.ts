@@ -101,7 +101,9 @@ export class ShipSources {
   private async connectAsPleiad(node: string): Promise<Pick<Source, "connection" | "lease">> {
     const { transaction, pools, internalRole } = this.context;
     const settings = transaction.settings.withoutIdentity();
-    const connection = await pools.take(node, internalRole, transaction.database, settings.customNames);
+    const { database, connections } = transaction;
+    const { customNames } = settings;
+    const connection = await pools.take(node, internalRole, database, customNames, connections.waiting);
     for (const name of settings.customNames) connection.customSettings.add(name);
     this.context.running.add(connection);
     if (connection.settingsKey !== settings.key) {

@@ -156,6 +156,7 @@ export class ExtendedQuery {
     if (message.name !== "" && session.prepared.has(message.name))
       throw pgError("42P05", `prepared statement "${message.name}" already exists`);
     if (message.name === "") session.prepared.delete("");
+    session.context.cancelled = false;
     session.execution.begin(message.query);
     const text = Buffer.from(escapedText(session, message.query));
     const planned = (await planQueryString(session, text, message.parameterTypes, true))[0];
@@ -321,8 +322,10 @@ export class ExtendedQuery {
     return runAfresh(session, { planned, run }, again).then(
       ({ tag }) => {
         portal.doneTag = tag;
+        session.admittance.leave();
       },
       (error: unknown) => {
+        session.admittance.leave();
         // Whatever failed, it was not the Bind, unless a server said so and took the BindComplete back.
         preface.sendTo(session.output);
         throw error;

@@ -7,6 +7,7 @@ import type { CommitLog } from "../transaction/two-phase-commit.ts";
 import type { NodeMemory } from "../shared-memory/node-memory.ts";
 import type { SharedDatabase } from "../shared-memory/shared-database.ts";
 import type { SharedStore } from "../shared-memory/store.ts";
+import type { Admission } from "./admission.ts";
 import type { DatabaseCatalogs } from "./database-catalog.ts";
 
 /** Counted by the sessions of one process. */
@@ -27,6 +28,7 @@ export interface SessionHost {
   readonly tasks: DependentTasks;
   /** The node that this process belongs to. */
   readonly memory: NodeMemory;
+  readonly admission: Admission;
   /** What sessions of this process have done since it began. */
   readonly counts: SessionCounts;
   readonly store: SharedStore;

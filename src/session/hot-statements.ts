@@ -4,7 +4,7 @@
  * planned a second time with parameters in their places, by PostgreSQL and by our planner, and only if the result has the same
  * columns is that plan used from then on.
  */
-import { PgError } from "../errors/pg-error.ts";
+import { GivenUp, PgError } from "../errors/pg-error.ts";
 import { Preface, type Run } from "../execute/run.ts";
 import { clientError } from "../execute/client-error.ts";
 import { liftableLiterals, rangeOf, type Liftable } from "../plan/liftable-literals.ts";
@@ -129,7 +129,7 @@ async function planWithParameters(
     const [planned] = await planQueryString(session, text, types, true);
     return planned !== undefined && isWorthIt(planned) && isSame(written, planned) ? planned : undefined;
   } catch (error) {
-    if (error instanceof PgError) return undefined;
+    if (error instanceof PgError && !(error instanceof GivenUp)) return undefined;
     throw error;
   }
 }

@@ -17,6 +17,8 @@ export interface ClientMessage {
 
 export interface MessageQueueEvents {
   protocolError(error: PgError): void;
+  /** The client sends no more, and waits for an answer or has gone. */
+  finished(): void;
   closed(): void;
 }
 
@@ -129,7 +131,15 @@ export class MessageQueue {
   private finish(): void {
     this.finished = true;
     if (!this.busy) this.close();
-    else this.wake();
+    else {
+      this.wake();
+      this.events.finished();
+    }
+  }
+
+  /** The client sends no more. */
+  get isFinished(): boolean {
+    return this.finished;
   }
 
   private close(): void {

@@ -2,37 +2,26 @@
 import { Status } from "../protocol/message-types.ts";
 import type { ExecutionEntry, Phase } from "../shared-memory/execution-table.ts";
 import type { NodeMemory } from "../shared-memory/node-memory.ts";
-import { COUNTERS } from "../shared-memory/process-counters.ts";
 import { SessionState } from "../shared-memory/session-table.ts";
 import type { SharedDatabase } from "../shared-memory/shared-database.ts";
 import type { SharedStore } from "../shared-memory/store.ts";
-import { quoteLiteral } from "../sql/quote.ts";
 import { readKeptState } from "./kept-session.ts";
 
-/** A view's rows: each a list of SQL expressions with their types. */
-type Row = readonly string[];
+/** A value of a view's row: as JSON has it, undefined for NULL. */
+export type ViewValue = string | number | boolean | readonly number[] | undefined;
+export type ViewRow = readonly ViewValue[];
 
 /** Whether the one who asks may see what a session of this role does; a role that is not known is not. */
 export type MaySee = (role: string | undefined) => boolean;
 
-const text = (value: string | undefined): string =>
-  value === undefined ? "NULL::text" : `${quoteLiteral(value)}::text`;
-const int4 = (value: number | undefined): string => `${value ?? "NULL"}::int4`;
-const int8 = (value: number | undefined): string => `${value ?? "NULL"}::int8`;
-const time = (ms: number | undefined): string =>
-  `${ms === undefined ? "NULL" : quoteLiteral(new Date(ms).toISOString())}::timestamptz`;
+const time = (ms: number | undefined): string | undefined =>
+  ms === undefined ? undefined : new Date(ms).toISOString();
 
 /** A process of this node: what it is, and how many clients it serves. */
-export function processRows({ processes }: NodeMemory): Row[] {
+export function processRows({ processes }: NodeMemory): ViewRow[] {
   return processes
     .entries()
-    .map(({ kind, pid, state, restarts, sessions }) => [
-      text(kind),
-      int4(pid),
-      text(state),
-      int4(restarts),
-      int4(sessions),
-    ]);
+    .map(({ kind, pid, state, restarts, sessions }) => [kind, pid, state, restarts, sessions]);
 }
 
 /** What a session waits for, in the manner of pg_stat_activity. */
@@ -74,7 +63,7 @@ function sessionsSeen({ sessions, processes, executions }: NodeMemory, kept: Sha
 }
 
 /** A session of this node: its client, the process that serves it, and what it does, in the words of pg_stat_activity. */
-export function activityRows(memory: NodeMemory, kept: SharedDatabase, maySee: MaySee): Row[] {
+export function activityRows(memory: NodeMemory, kept: SharedDatabase, maySee: MaySee): ViewRow[] {
   return sessionsSeen(memory, kept).map((session) => {
     const seen = maySee(session.user);
     const execution = seen ? session.execution : undefined;
@@ -82,21 +71,21 @@ export function activityRows(memory: NodeMemory, kept: SharedDatabase, maySee: M
     const phase = session.process === undefined ? undefined : execution?.phase;
     const [waitType, waitEvent] = (phase && WAITS[phase]) ?? [];
     return [
-      int4(session.id),
-      text(session.user),
-      text(session.database),
-      text(session.applicationName),
-      int4(session.process),
+      session.id,
+      session.user,
+      session.database,
+      session.applicationName,
+      session.process,
       time(execution?.sessionSince),
       time(execution?.transactionSince),
       time(execution?.statementSince),
       time(execution?.stateSince),
-      text(waitType),
-      text(waitEvent),
-      text(seen ? session.state : undefined),
-      text(phase),
-      int8(execution?.rows),
-      text(seen ? (execution?.text ?? "") : HIDDEN),
+      waitType,
+      waitEvent,
+      seen ? session.state : undefined,
+      phase,
+      execution?.rows,
+      seen ? (execution?.text ?? "") : HIDDEN,
     ];
   });
 }
@@ -111,75 +100,37 @@ function doing({ owed, unsynced, status }: { owed: number; unsynced: boolean; st
 }
 
 /** What the node does right now: statements of its sessions, and what its processes do on their own account. */
-export function taskRows(memory: NodeMemory, kept: SharedDatabase, maySee: MaySee): Row[] {
+export function taskRows(memory: NodeMemory, kept: SharedDatabase, maySee: MaySee): ViewRow[] {
   const pids = new Map(memory.processes.entries().map(({ life, pid }) => [life, pid]));
   const statements = sessionsSeen(memory, kept).flatMap(
-    ({ id, user, database, process, execution }): Row[] => {
+    ({ id, user, database, process, execution }): ViewRow[] => {
       if (execution === undefined || execution.phase === "idle" || process === undefined) return [];
       const detail = maySee(user) ? execution.text : HIDDEN;
       const { phase, statementSince } = execution;
-      return [taskRow("statement", process, id, user, database, phase, statementSince, detail)];
+      return [["statement", process, id, user, database, phase, time(statementSince), detail]];
     },
   );
-  const system = memory.tasks
-    .entries()
-    .map(({ kind, owner, state, since, detail }) =>
-      taskRow(kind, pids.get(owner), undefined, undefined, undefined, state, since, detail),
-    );
+  const system = memory.tasks.entries().map(({ kind, owner, state, since, detail }): ViewRow => {
+    return [kind, pids.get(owner), undefined, undefined, undefined, state, time(since), detail];
+  });
   return [...statements, ...system];
 }
 
-function taskRow(
-  kind: string,
-  process: number | undefined,
-  session: number | undefined,
-  user: string | undefined,
-  database: string | undefined,
-  state: string,
-  since: number | undefined,
-  detail: string | undefined,
-): Row {
-  return [
-    text(kind),
-    int4(process),
-    int4(session),
-    text(user),
-    text(database),
-    text(state),
-    time(since),
-    text(detail),
-  ];
-}
-
 /** The parts of the mapped file, and the databases of the store. */
-export function sharedMemoryRows(memory: NodeMemory, store: SharedStore): Row[] {
+export function sharedMemoryRows(memory: NodeMemory, store: SharedStore): ViewRow[] {
   const regions = memory
     .regions()
-    .map(({ name, bytes, entries, used }) => [
-      text("mapped"),
-      text(name),
-      int8(bytes),
-      int8(entries),
-      int8(used),
-    ]);
+    .map(({ name, bytes, entries, used }) => ["mapped", name, bytes, entries, used]);
   const databases = store
     .contents()
-    .map(({ name, bytes, entries }) => [
-      text("store"),
-      text(name),
-      int8(bytes),
-      int8(undefined),
-      int8(entries),
-    ]);
+    .map(({ name, bytes, entries }) => ["store", name, bytes, undefined, entries]);
   return [...regions, ...databases];
 }
 
-export const STATISTICS_COLUMNS: string = ["kind", "process", ...COUNTERS].join(", ");
-
 /** What each session worker has counted. */
-export function statisticsRows({ processes, counters }: NodeMemory): Row[] {
+export function statisticsRows({ processes, counters }: NodeMemory): ViewRow[] {
   return processes
     .entries()
     .filter(({ kind }) => kind === "worker")
-    .map(({ kind, pid, slot }) => [text(kind), int4(pid), ...counters.of(slot).map(int8)]);
+    .map(({ kind, pid, slot }) => [kind, pid, ...counters.of(slot)]);
 }

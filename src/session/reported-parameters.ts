@@ -21,7 +21,10 @@ const REPORTED = [
   "TimeZone",
 ] as const;
 
-const SHOW_SQL = `SELECT ${REPORTED.map((name) => `current_setting('${name}', true)`).join(", ")}`;
+/** Behind what is reported, for Pleiad's own use: statement_timeout in ms. */
+const SHOW_SQL = `SELECT ${REPORTED.map((name) => `current_setting('${name}', true)`).join(", ")},
+  (extract(epoch FROM current_setting('statement_timeout')::pg_catalog.interval) * 1000)::pg_catalog.int8`;
+
 export class ReportedParameters {
   private readonly session: Session;
   private sent: (string | null)[] = [];
@@ -32,6 +35,11 @@ export class ReportedParameters {
 
   async sendAll(): Promise<void> {
     await this.sendChanged();
+  }
+
+  /** The session's statement_timeout; 0: none. */
+  get statementTimeoutMs(): number {
+    return Number(this.sent[REPORTED.length] ?? 0);
   }
 
   /** What the client was told last. */
@@ -54,8 +62,9 @@ export class ReportedParameters {
     try {
       const [values] = await lease.connection.query(SHOW_SQL);
       if (lease.preludeError !== undefined) throw lease.preludeError;
-      values!.forEach((value, i) => {
-        if (value !== null && value !== this.sent[i]) output.push(parameterStatus(REPORTED[i]!, value));
+      REPORTED.forEach((name, i) => {
+        const value = values![i]!;
+        if (value !== null && value !== this.sent[i]) output.push(parameterStatus(name, value));
       });
       this.sent = values!;
     } finally {

@@ -57,6 +57,7 @@ export function runStatement(session: Session, planned: PlannedStatement, run: R
   session.execution.enter("running");
   // A portal that was not read to its end goes on where it stopped, whatever it is.
   if (run.portal?.resume !== undefined) {
+    session.admittance.enterAtOnce();
     run.preface.sendTo(session.output);
     return run.portal.resume(run.rowsMax);
   }
@@ -92,6 +93,7 @@ async function runWatched(session: Session, planned: PlannedStatement, run: Run)
 
 async function dispatch(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {
   const { plan } = planned;
+  await session.admittance.enterFor(planned);
   // What stands alone is committed by the time that its answer comes.
   const reads = (plan?.kind === "read" || plan?.kind === "catalog") && !plan.writes;
   if (!reads && !session.transaction.active) session.client.conversation.mayCommit();

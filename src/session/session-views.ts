@@ -2,6 +2,7 @@
  * pg_prepared_statements and pg_cursors are the session's, not those of a connection to the catalog node, and the views of the schema
  * pleiad are the coordinator's: in a statement that names them, the rows stand in the place of the name.
  */
+import { COUNTERS } from "../shared-memory/process-counters.ts";
 import { parseStatements } from "../sql/parse.ts";
 import { quoteLiteral } from "../sql/quote.ts";
 import { applySplices } from "../sql/splice.ts";
@@ -13,85 +14,114 @@ import {
   activityRows,
   processRows,
   sharedMemoryRows,
-  STATISTICS_COLUMNS,
   statisticsRows,
   taskRows,
+  type ViewRow,
 } from "./node-views.ts";
 import type { Session } from "./session.ts";
 import { visibleRoles } from "./visible-roles.ts";
 
-/** SQL expressions, one for each column. */
-type SqlRow = readonly string[];
-
 interface SessionView {
   /** Has to be written before the name, unless it is pg_catalog. */
   readonly schema: "pg_catalog" | "pleiad";
-  readonly columns: string;
-  readonly rows: (session: Session) => Promise<SqlRow[]> | SqlRow[];
+  /** Types by name. */
+  readonly columns: Readonly<Record<string, string>>;
+  /** Values in the order of the columns. */
+  readonly rows: (session: Session) => Promise<ViewRow[]> | ViewRow[];
 }
-
-const oids = (list: readonly number[]): string => `'{${list.join(",")}}'::oid[]::regtype[]`;
-const time = (date: Date): string => `${quoteLiteral(date.toISOString())}::timestamptz`;
 
 const VIEWS: Readonly<Record<string, SessionView>> = {
   processes: {
     schema: "pleiad",
-    columns: "kind, pid, state, restarts, sessions",
+    columns: { kind: "text", pid: "int4", state: "text", restarts: "int4", sessions: "int4" },
     rows: ({ host }) => processRows(host.memory),
   },
   activity: {
     schema: "pleiad",
-    columns:
-      "pid, usename, datname, application_name, process, backend_start, xact_start, query_start, state_change, wait_event_type, wait_event, state, phase, rows, query",
+    columns: {
+      pid: "int4",
+      usename: "text",
+      datname: "text",
+      application_name: "text",
+      process: "int4",
+      backend_start: "timestamptz",
+      xact_start: "timestamptz",
+      query_start: "timestamptz",
+      state_change: "timestamptz",
+      wait_event_type: "text",
+      wait_event: "text",
+      state: "text",
+      phase: "text",
+      rows: "int8",
+      query: "text",
+    },
     rows: async ({ host, transaction }) =>
       activityRows(host.memory, host.kept, await visibleRoles(transaction)),
   },
   tasks: {
     schema: "pleiad",
-    columns: "kind, process, pid, usename, datname, state, since, detail",
+    columns: {
+      kind: "text",
+      process: "int4",
+      pid: "int4",
+      usename: "text",
+      datname: "text",
+      state: "text",
+      since: "timestamptz",
+      detail: "text",
+    },
     rows: async ({ host, transaction }) => taskRows(host.memory, host.kept, await visibleRoles(transaction)),
   },
   shared_memory: {
     schema: "pleiad",
-    columns: "kind, name, bytes, entries, used",
+    columns: { kind: "text", name: "text", bytes: "int8", entries: "int8", used: "int8" },
     rows: ({ host }) => sharedMemoryRows(host.memory, host.store),
   },
   statistics: {
     schema: "pleiad",
-    columns: STATISTICS_COLUMNS,
+    columns: {
+      kind: "text",
+      process: "int4",
+      ...Object.fromEntries(COUNTERS.map((name) => [name, "int8"])),
+    },
     rows: ({ host }) => statisticsRows(host.memory),
   },
   coordinators: {
     schema: "pleiad",
-    columns: "epoch, address, started, self",
+    columns: { epoch: "int4", address: "text", started: "timestamptz", self: "bool" },
     rows: ({ host }) => coordinatorRows(host),
   },
   pg_prepared_statements: {
     schema: "pg_catalog",
-    columns:
-      "name, statement, prepare_time, parameter_types, result_types, from_sql, generic_plans, custom_plans",
+    columns: {
+      name: "text",
+      statement: "text",
+      prepare_time: "timestamptz",
+      parameter_types: "regtype[]",
+      result_types: "regtype[]",
+      from_sql: "bool",
+      generic_plans: "int8",
+      custom_plans: "int8",
+    },
     rows: ({ prepared }) =>
       [...prepared.values()]
         .filter(({ name }) => name !== "")
         .map(({ name, text, source, preparedAt, parameterTypes, planned, fromSql }) => {
-          const fields = planned?.description?.fields;
-          const results = fields === undefined ? "NULL::regtype[]" : oids(fields.map((f) => f.typeOid));
-          const statement = quoteLiteral((source ?? text).toString());
-          return [
-            `${quoteLiteral(name)}::text`,
-            `${statement}::text`,
-            time(preparedAt),
-            oids(parameterTypes),
-            results,
-            String(fromSql),
-            "0::int8",
-            "0::int8",
-          ];
+          const results = planned?.description?.fields?.map(({ typeOid }) => typeOid);
+          const statement = (source ?? text).toString();
+          return [name, statement, preparedAt.toISOString(), parameterTypes, results, fromSql, 0, 0];
         }),
   },
   pg_cursors: {
     schema: "pg_catalog",
-    columns: "name, statement, is_holdable, is_binary, is_scrollable, creation_time",
+    columns: {
+      name: "text",
+      statement: "text",
+      is_holdable: "bool",
+      is_binary: "bool",
+      is_scrollable: "bool",
+      creation_time: "timestamptz",
+    },
     rows: ({ cursors }) =>
       Promise.all(
         cursors.all().map(async ({ name, statement, holdable, binary, createdAt, lease }) => {
@@ -99,28 +129,13 @@ const VIEWS: Readonly<Record<string, SessionView>> = {
           const [row] = await lease.connection.query(
             `SELECT is_scrollable FROM pg_catalog.pg_cursors WHERE name = ${quoteLiteral(name)}`,
           );
-          const scrollable = row?.[0] === "t";
-          return [
-            `${quoteLiteral(name)}::text`,
-            `${quoteLiteral(statement)}::text`,
-            String(holdable),
-            String(binary),
-            String(scrollable),
-            time(createdAt),
-          ];
+          return [name, statement, holdable, binary, row?.[0] === "t", createdAt.toISOString()];
         }),
       ),
   },
 };
 
 const NAMES = /pg_cursors|pg_prepared_statements|pleiad/i;
-/** Types of the columns for a view without rows. */
-const EMPTY: Readonly<Record<string, string>> = {
-  pg_prepared_statements:
-    "NULL::text, NULL::text, NULL::timestamptz, NULL::regtype[], NULL::regtype[], NULL::bool, NULL::int8, NULL::int8",
-  pg_cursors: "NULL::text, NULL::text, NULL::bool, NULL::bool, NULL::bool, NULL::timestamptz",
-};
-
 /** The statement itself when it names no such view. */
 export async function withSessionViews(
   session: Session,
@@ -146,12 +161,20 @@ export async function withSessionViews(
     let token = nextToken(statement.text, start)!;
     while (tokenName(statement.text, token) !== name) token = nextToken(statement.text, token.end)!;
     const { columns, rows } = VIEWS[name]!;
-    const values = (await rows(session)).map((row) => `(${row.join(", ")})`);
-    const source = values.length > 0 ? `VALUES ${values.join(", ")}` : `SELECT ${EMPTY[name]!} WHERE false`;
-    const text = `(SELECT * FROM (${source}) AS v (${columns}))${alias ? "" : ` AS ${name}`}`;
+    const source = asRecords(columns, await rows(session));
+    const text = `(SELECT * FROM ${source})${alias ? "" : ` AS ${name}`}`;
     splices.push({ start, end: token.end, text });
   }
   const text = applySplices(statement.text, splices);
   const [spliced] = parseStatements(text.toString());
   return { ...spliced!, offset: statement.offset, charactersBefore: statement.charactersBefore };
+}
+
+/** One literal, so that ten thousand rows are not hundreds of thousands of nodes to the parser. */
+function asRecords(columns: SessionView["columns"], rows: readonly ViewRow[]): string {
+  const names = Object.keys(columns);
+  const records = rows.map((row) => Object.fromEntries(names.map((name, i) => [name, row[i]])));
+  const definitions = Object.entries(columns).map(([name, type]) => `${name} pg_catalog.${type}`);
+  const json = quoteLiteral(JSON.stringify(records));
+  return `pg_catalog.json_to_recordset(${json}::pg_catalog.json) AS v (${definitions.join(", ")})`;
 }

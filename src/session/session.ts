@@ -3,7 +3,7 @@
  * and answers. A session knows no other session; all it shares is in SessionHost.
  */
 import type { Duplex } from "node:stream";
-import { ConnectionError, PgError, pgError } from "../errors/pg-error.ts";
+import { ConnectionError, PgError, pgError, statementCancelled } from "../errors/pg-error.ts";
 import { refusal } from "../errors/refusal.ts";
 import { ClientOutput } from "../execute/client-output.ts";
 import type { ExecutionContext, Outcome, Run } from "../execute/run.ts";
@@ -16,6 +16,7 @@ import { SessionTransaction } from "../transaction/session-transaction.ts";
 import { SessionSettings } from "../transaction/settings.ts";
 import type { Conversation } from "../shared-memory/conversation.ts";
 import type { Execution } from "../shared-memory/execution-table.ts";
+import { Admittance } from "./admittance.ts";
 import { CatalogView } from "./catalog-view.ts";
 import { Cursors } from "./cursors.ts";
 import { DefinitionWatch } from "./definition-watch.ts";
@@ -29,6 +30,7 @@ import { ReportedParameters } from "./reported-parameters.ts";
 import { RefusedTemporaries } from "./refused-temporaries.ts";
 import { runStatement } from "./run-statement.ts";
 import { simpleQuery } from "./simple-query.ts";
+import { StatementWaits } from "./statement-waits.ts";
 import { Temporaries } from "./temporaries.ts";
 import { Frontend } from "../protocol/message-types.ts";
 import { lossError, type Loss } from "./judge-conversation.ts";
@@ -78,6 +80,8 @@ export class Session {
   readonly watch = new DefinitionWatch(this);
   /** On record for everybody who looks at the node. */
   readonly execution: Execution;
+  readonly waits: StatementWaits;
+  readonly admittance: Admittance;
   private readonly extended: ExtendedQuery;
   private circumstances: { readonly settings: SessionSettings; readonly key: string } | undefined;
   private ended = false;
@@ -90,6 +94,8 @@ export class Session {
     this.client = client;
     this.onEnd = onEnd;
     this.execution = host.memory.executions.of(client.processId);
+    this.waits = new StatementWaits(this);
+    this.admittance = new Admittance(this);
     this.output = new ClientOutput(client.socket, {
       writes: (bytes) => {
         this.prepared.settleNamed();
@@ -106,6 +112,7 @@ export class Session {
       client.user,
       client.database,
       this.startupSettings,
+      this.waits,
     );
     this.cursors = new Cursors(this.transaction);
     this.temporaries = new Temporaries(this.transaction, this.refusedTemporaries);
@@ -119,6 +126,7 @@ export class Session {
       transaction: this.transaction,
       output: this.output,
       progress: this.execution,
+      admit: (cheap) => this.admittance.enter(cheap),
       gateSecrets: host.gateSecrets,
       computeNodes: host.computeNodes,
       snapshot: () => this.view.snapshot(),
@@ -130,6 +138,7 @@ export class Session {
     this.extended = new ExtendedQuery(this);
     this.messages = new MessageQueue(client.socket, client.conversation, (message) => this.handle(message), {
       protocolError: (error) => this.fatal(error),
+      finished: () => this.waits.clientFinished(),
       closed: () => this.end(),
     });
   }
@@ -262,6 +271,8 @@ export class Session {
   }
 
   ready(): void {
+    this.admittance.leave();
+    this.waits.since = undefined;
     if (this.ended) return;
     this.prepared.settle();
     const { transaction } = this;
@@ -308,7 +319,9 @@ export class Session {
 
   /** Cancels what runs for this session, on all nodes. */
   cancel(): void {
-    this.context.cancelled = true;
+    // One that comes between two statements concerns neither.
+    if (this.execution.phase !== "idle") this.context.cancelled = true;
+    this.waits.end(statementCancelled());
     for (const running of this.context.running) void running.cancel();
     this.transaction.cancelAll();
   }
@@ -321,7 +334,9 @@ export class Session {
     if (this.ended) return;
     this.ended = true;
     this.messages.stop();
+    this.context.cancelled = true;
     this.cancel();
+    this.admittance.leave();
     this.extended.end();
     this.transaction.abandon();
     this.catalog.defining.delete(this);

@@ -1,5 +1,5 @@
 /** The simple protocol: a query string of one statement or several, answered to the ReadyForQuery. */
-import { PgError, pgError } from "../errors/pg-error.ts";
+import { GivenUp, PgError, pgError } from "../errors/pg-error.ts";
 import { Preface, type Run } from "../execute/run.ts";
 import { emptyQueryResponse, rowDescription } from "../protocol/backend-messages.ts";
 import { escapedText } from "./escaped-text.ts";
@@ -54,7 +54,7 @@ async function runHot(session: Session, text: Buffer, hot: HotRun): Promise<bool
     await runStatement(session, hot.planned, hot.run);
     return true;
   } catch (error) {
-    if (!(error instanceof PgError)) throw error;
+    if (!(error instanceof PgError) || error instanceof GivenUp) throw error;
     if (await mayRunAfresh(session, hot.run, wasActive, error)) return false;
     // A read of which nothing was sent: as it is written it gets PostgreSQL's own error, at its own place.
     const again =
@@ -85,6 +85,7 @@ async function runSeveral(session: Session, statements: readonly PlannedStatemen
   const { transaction } = session;
   for (const { statement } of statements) {
     if (transaction.kind === "none") transaction.begin("implicit", "BEGIN");
+    session.waits.since = Date.now();
     await runSimple(session, await planStatement(session, statement, [], false));
   }
   if (transaction.kind === "implicit") await session.commit();

@@ -3,6 +3,7 @@
  * change some. All processes of a node look here before they use a snapshot or a plan. Databases share a fixed number of
  * entries by their names' hashes: two that meet there cost each other a needless look at the catalog, never a stale one.
  */
+import { hashOf } from "./hash.ts";
 
 const ENTRIES = 1024;
 const FREE = 0;
@@ -157,9 +158,4 @@ export class DefinitionStates {
   }
 }
 
-/** FNV-1a. */
-function entryOf(database: string): number {
-  let hash = 0x811c9dc5;
-  for (const byte of Buffer.from(database)) hash = Math.imul(hash ^ byte, 0x01000193);
-  return (hash >>> 0) % ENTRIES;
-}
+const entryOf = (database: string): number => hashOf(database) % ENTRIES;

@@ -4,6 +4,7 @@
  */
 import { mkdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { AdmissionTable, admissionInts } from "./admission-table.ts";
 import { Coordination, coordinationInts } from "./coordination.ts";
 import { DefinitionStates, definitionInts } from "./definition-states.ts";
 import { ExecutionTable, executionInts } from "./execution-table.ts";
@@ -17,7 +18,7 @@ const INT_BYTES = 4;
 const HEADER_INTS = 16;
 /** "PLEI", and the layout's version. */
 const MAGIC = 0x504c4549;
-const LAYOUT = 3;
+const LAYOUT = 4;
 const FILE = "node-memory";
 
 export interface NodeMemorySize {
@@ -44,6 +45,7 @@ function layoutOf({ sessions }: NodeMemorySize) {
     executions: executionInts(sessions),
     tasks: taskInts,
     counters: counterInts,
+    admission: admissionInts,
   };
 }
 
@@ -59,6 +61,7 @@ export class NodeMemory {
   readonly executions: ExecutionTable;
   readonly tasks: TaskTable;
   readonly counters: ProcessCounters;
+  readonly admission: AdmissionTable;
   private readonly size: NodeMemorySize;
 
   private constructor(buffer: ArrayBuffer, size: NodeMemorySize) {
@@ -77,6 +80,7 @@ export class NodeMemory {
     this.executions = new ExecutionTable(section("executions"));
     this.tasks = new TaskTable(section("tasks"));
     this.counters = new ProcessCounters(section("counters"));
+    this.admission = new AdmissionTable(section("admission"));
   }
 
   /** A process has ended: what it alone had is given back. `process`: its record in the table of processes. */
@@ -84,6 +88,7 @@ export class NodeMemory {
     this.definitions.forgetProcess(process);
     this.tasks.forget(life);
     this.counters.reset(process);
+    this.admission.forgetProcess(process);
   }
 
   /** The parts of the file, and how full each is. */
@@ -105,6 +110,7 @@ export class NodeMemory {
       region("executions", this.size.sessions, sessions),
       region("tasks", TASKS_MAX, this.tasks.entries().length),
       region("counters", PROCESSES_MAX, processes),
+      region("admission"),
     ];
   }
 

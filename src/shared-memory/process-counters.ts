@@ -12,6 +12,8 @@ export const COUNTERS = [
   "connections_opened",
   "connections_open",
   "connection_waits",
+  "admission_waits",
+  "admission_refusals",
 ] as const;
 export type Counter = (typeof COUNTERS)[number];
 export type Counts = Readonly<Record<Counter, number>>;

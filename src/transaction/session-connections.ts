@@ -3,7 +3,7 @@
  * settings before the first statement, given back; and those that the session keeps as its own.
  */
 import type { BackendConnection } from "../backend/backend-connection.ts";
-import type { Pools } from "../backend/pool.ts";
+import type { Pools, Waiting } from "../backend/pool.ts";
 import { pgError } from "../errors/pg-error.ts";
 import { leaseOf, sendPrelude, type Lease } from "./lease.ts";
 import { PinnedConnections } from "./pinned-connections.ts";
@@ -15,6 +15,8 @@ export class SessionConnections {
   readonly user: string;
   readonly database: string;
   private readonly settings: SettingsInForce;
+  /** Hears of the session's waits for connections. */
+  readonly waiting: Waiting;
   /** Lent for one statement and not yet given back. */
   private readonly lent = new Set<BackendConnection>();
   private readonly pinned = new PinnedConnections();
@@ -28,8 +30,9 @@ export class SessionConnections {
    */
   temporary = false;
 
-  constructor(pools: Pools, user: string, database: string, settings: SettingsInForce) {
+  constructor(pools: Pools, user: string, database: string, settings: SettingsInForce, waiting: Waiting) {
     this.pools = pools;
+    this.waiting = waiting;
     this.user = user;
     this.database = database;
     this.settings = settings;
@@ -47,7 +50,8 @@ export class SessionConnections {
 
   /** One from the pool, also where the session has its own. */
   takeFree(node: string): BackendConnection | Promise<BackendConnection> {
-    const taken = this.pools.take(node, this.user, this.database, this.settings.now.customNames);
+    const { user, database, settings, waiting } = this;
+    const taken = this.pools.take(node, user, database, settings.now.customNames, waiting);
     if (!(taken instanceof Promise)) return taken;
     return taken.then((connection) => {
       if (!this.closed) return connection;

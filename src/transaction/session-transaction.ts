@@ -3,7 +3,7 @@
  * it gets the client's settings, its BEGIN and the savepoints that are open, in one message with the statement.
  */
 import type { BackendConnection } from "../backend/backend-connection.ts";
-import type { Pools } from "../backend/pool.ts";
+import type { Pools, Waiting } from "../backend/pool.ts";
 import { pgError } from "../errors/pg-error.ts";
 import { Status, type TransactionStatus } from "../protocol/message-types.ts";
 import { quoteIdentifier } from "../sql/quote.ts";
@@ -39,10 +39,17 @@ export class SessionTransaction {
   /** REPEATABLE READ: every node takes its snapshot when the first statement runs, also those that are needed later. */
   private snapshotNodes: readonly string[] | undefined;
 
-  constructor(pools: Pools, log: CommitLog, user: string, database: string, settings: SessionSettings) {
+  constructor(
+    pools: Pools,
+    log: CommitLog,
+    user: string,
+    database: string,
+    settings: SessionSettings,
+    waiting: Waiting,
+  ) {
     this.log = log;
     this.settingsInForce = new SettingsInForce(settings);
-    this.connections = new SessionConnections(pools, user, database, this.settingsInForce);
+    this.connections = new SessionConnections(pools, user, database, this.settingsInForce, waiting);
   }
 
   get user(): string {
@@ -75,6 +82,11 @@ export class SessionTransaction {
   /** An error on some node: nothing more can be done in the transaction. */
   get isAborted(): boolean {
     return [...this.participants.values()].some(({ connection }) => connection.status === Status.failed);
+  }
+
+  /** Does it hold connections, and perhaps locks, that others may wait for? */
+  get holdsConnections(): boolean {
+    return this.participants.size > 0 || this.connections.holds;
   }
 
   participant(node: string): Participant | undefined {

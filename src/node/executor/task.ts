@@ -1,12 +1,12 @@
 /** One task: its general plan runs here, and its answer goes to the worker that asked, as fast as the client reads it. */
-import type { Pools } from "../../backend/pool.ts";
+import type { Pools, Waiting } from "../../backend/pool.ts";
 import { ClientOutput } from "../../execute/client-output.ts";
 import type { DependentTask } from "../../execute/dependent-task.ts";
 import { runInWorkplace } from "../../execute/general.ts";
 import { splicedText } from "../../execute/node-text.ts";
 import { Preface, type Outcome, type WorkplaceContext } from "../../execute/run.ts";
 import { StalePlan, type DefinitionCheck } from "../../execute/stale-plan.ts";
-import { PgError } from "../../errors/pg-error.ts";
+import { PgError, statementCancelled } from "../../errors/pg-error.ts";
 import type { Coordination } from "../../shared-memory/coordination.ts";
 import type { DefinitionState } from "../../shared-memory/definition-states.ts";
 import { SessionTransaction } from "../../transaction/session-transaction.ts";
@@ -66,6 +66,7 @@ class Task {
   private readonly preface: AnnouncedPreface;
   readonly definitions: RemoteDefinitions;
   private phase: TaskPhase = "moving data";
+  private readonly waits = new TaskWaits();
 
   constructor(host: TaskHost, link: TaskLink, task: DependentTask) {
     this.host = host;
@@ -83,7 +84,14 @@ class Task {
     this.context = {
       pools: host.pools,
       internalRole: host.internalRole,
-      transaction: new SessionTransaction(host.pools, host.commitLog, task.user, task.database, settings),
+      transaction: new SessionTransaction(
+        host.pools,
+        host.commitLog,
+        task.user,
+        task.database,
+        settings,
+        this.waits,
+      ),
       output: new ClientOutput(link, { writes: () => this.tellProgress() }),
       progress: {
         enter: (phase) => {
@@ -142,8 +150,26 @@ class Task {
   cancel(): void {
     const { context } = this;
     context.cancelled = true;
+    this.waits.end(statementCancelled());
     for (const running of context.running) void running.cancel();
     context.transaction.cancelAll();
+  }
+}
+
+/** A task that is cancelled waits for no connection any more. */
+class TaskWaits implements Waiting {
+  private readonly interrupts = new Set<(error: PgError) => void>();
+  private ended: PgError | undefined;
+
+  begin(_what: string, interrupt: (error: PgError) => void): () => void {
+    this.interrupts.add(interrupt);
+    if (this.ended !== undefined) setImmediate(() => this.end(this.ended!));
+    return () => this.interrupts.delete(interrupt);
+  }
+
+  end(error: PgError): void {
+    this.ended = error;
+    for (const interrupt of this.interrupts) interrupt(error);
   }
 }
 

@@ -6,6 +6,7 @@ import type { PleiadConfig } from "../../config/schema.ts";
 import type { Log } from "../../observe/log.ts";
 import { HostRules } from "../../security/host-rules.ts";
 import { loadCertificate } from "../../security/certificate.ts";
+import { Admission, type AdmissionLimits } from "../../session/admission.ts";
 import { DatabaseCatalogs } from "../../session/database-catalog.ts";
 import type { SessionCounts, SessionHost } from "../../session/host.ts";
 import { SharedDefinitions } from "../../session/shared-definitions.ts";
@@ -66,6 +67,7 @@ export async function runWorker(
     liftLiterals: config.lift_literals,
     defaultShards: config.shards,
     memory,
+    admission: new Admission(memory.admission.of(start.slot), admissionLimits(config)),
     counts,
     store,
     kept: store.database("sessions", "kept"),
@@ -91,10 +93,7 @@ export async function runWorker(
     cancel: (id) => void channel.send({ kind: "cancel", id }),
   });
 
-  setInterval(
-    () => memory.counters.publish(start.slot, countsOf(counts, pools, host.multiplexer, shared)),
-    PUBLISH_MS,
-  );
+  setInterval(() => memory.counters.publish(start.slot, countsOf(host, shared)), PUBLISH_MS);
 
   const stop = async () => {
     await Promise.race([reception.close(), new Promise((resolve) => setTimeout(resolve, STOP_MS_MAX))]);
@@ -113,10 +112,14 @@ export async function runWorker(
   await channel.send({ kind: "ready" });
 }
 
+/** By default as many as there may be connections to all data nodes: more could not run at once. */
+function admissionLimits({ admission, pool, data_nodes }: PleiadConfig): AdmissionLimits {
+  const { running = pool.per_node * data_nodes, queue, wait_seconds, rules } = admission;
+  return { running, queue, waitMsMax: wait_seconds * 1000, rules };
+}
+
 function countsOf(
-  { statements, plansMade }: SessionCounts,
-  pools: Pools,
-  multiplexer: Multiplexer,
+  { counts: { statements, plansMade }, pools, multiplexer, admission }: SessionHost,
   shared: SharedDefinitions,
 ): Counts {
   const { lent, waited, opened, open } = pools.counts;
@@ -130,6 +133,8 @@ function countsOf(
     connections_opened: opened,
     connections_open: open,
     connection_waits: waited,
+    admission_waits: admission.waits,
+    admission_refusals: admission.refusals,
   };
 }
 
