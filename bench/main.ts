@@ -8,6 +8,7 @@ import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { analyticLoad } from "./analytic-load.ts";
+import { comeAndGo } from "./come-and-go.ts";
 import { connections, connectionsSettings } from "./connections.ts";
 import { copyIn } from "./copy-in.ts";
 import { crashGap, crashGapSettings } from "./crash-gap.ts";
@@ -46,6 +47,11 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
     connections: 400,
     settings: crashGapSettings,
     about: "a worker killed under load: how long its clients and others wait",
+  },
+  "come-and-go": {
+    run: comeAndGo,
+    connections: 100_000,
+    about: "100,000 clients that come and go: memory and open files stay flat",
   },
   "copy-in": { run: copyIn, about: "COPY FROM of a million rows" },
   "analytic-load": {

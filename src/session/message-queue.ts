@@ -108,6 +108,8 @@ export class MessageQueue {
     // It may have gone while the session began: that is not said again.
     if (this.socket.destroyed) return this.close();
     if (rest.length > 0) this.read(rest);
+    // So may its side of the connection be closed: that is not said again either.
+    if (this.socket.readableEnded) return this.finish();
     this.socket.resume();
   }
 
