@@ -58,6 +58,7 @@ class ServerPool {
   lent = 0;
   waited = 0;
   opened = 0;
+  private keepsIdle = true;
 
   constructor(server: Server, options: PoolOptions) {
     this.server = server;
@@ -132,6 +133,7 @@ class ServerPool {
       this.waiters.splice(at, 1)[0]!.resolve(connection);
       return;
     }
+    if (!this.keepsIdle) return connection.close();
     let list = this.idle.get(key);
     if (list === undefined) this.idle.set(key, (list = []));
     list.push(connection);
@@ -166,6 +168,11 @@ class ServerPool {
       if (!key.endsWith(`\0${database}`)) continue;
       for (const connection of list.splice(0)) connection.close();
     }
+  }
+
+  keepNone(): void {
+    this.keepsIdle = false;
+    for (const list of this.idle.values()) for (const connection of list.splice(0)) connection.close();
   }
 
   private serve(): void {
@@ -263,6 +270,11 @@ export class Pools {
     for (const pool of this.pools.values())
       for (const name of Object.keys(counts) as (keyof PoolCounts)[]) counts[name] += pool[name];
     return counts;
+  }
+
+  /** From now on connections that nobody waits for are closed: the process ends soon, and others need them. */
+  keepNone(): void {
+    for (const pool of this.pools.values()) pool.keepNone();
   }
 
   end(): void {

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The command line `pleiad`: one file per command. */
-import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { programVersion } from "../config/program-version.ts";
 import { registerConfig } from "./config.ts";
 import { registerDemo } from "./demo.ts";
 import { registerDestroy } from "./destroy.ts";
@@ -11,21 +11,16 @@ import { loadDemo } from "./load-demo.ts";
 import { registerLogs } from "./logs.ts";
 import { describeFailure, exitCodeOf, printFailure } from "./output.ts";
 import { registerPsql } from "./psql.ts";
+import { registerReload } from "./reload.ts";
 import { registerServe } from "./serve.ts";
 import { registerStatus } from "./status.ts";
 import { registerUp } from "./up.ts";
-
-function version(): string {
-  // The same relative path from the sources and from the build.
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
-}
 
 const json = process.argv.includes("--json");
 
 const program = new Command("pleiad")
   .description("One logical PostgreSQL database spread over many PostgreSQL servers")
-  .version(version())
+  .version(programVersion())
   .enablePositionalOptions()
   .showSuggestionAfterError()
   .exitOverride()
@@ -38,6 +33,7 @@ registerDemo(program, loadDemo);
 for (const register of [
   registerUp,
   registerDown,
+  registerReload,
   registerStatus,
   registerLogs,
   registerPsql,

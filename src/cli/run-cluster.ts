@@ -10,6 +10,7 @@ import type { Progress } from "../operations/progress.ts";
 import type { Supervisor } from "../node/supervisor/supervisor.ts";
 import { joinCluster } from "../operations/join-cluster.ts";
 import { startCluster, type Cluster } from "../operations/start-cluster.ts";
+import { controlCoordinator } from "./serve-control.ts";
 import { processArguments } from "./start-messages.ts";
 
 export interface RunningCluster {
@@ -102,13 +103,17 @@ export async function runCluster(
   const state = (): RunState => ({
     coordinator: { ...ownIdentity(), host: config.host, port },
     startedAt,
-    processes: supervisor.processes().map(({ kind, pid, state: running, restarts }) => ({
-      kind,
-      pid,
-      startTime: startTimeOf(pid) ?? "",
-      state: running,
-      restarts,
-    })),
+    processes: supervisor
+      .processes()
+      .map(({ kind, pid, state: running, restarts, version, startedAt: began }) => ({
+        kind,
+        pid,
+        startTime: startTimeOf(pid) ?? "",
+        state: running,
+        restarts,
+        version,
+        startedAt: new Date(began).toISOString(),
+      })),
     postgres: cluster.postgres,
     servers: cluster.status(),
   });
@@ -116,11 +121,13 @@ export async function runCluster(
   record();
   cluster.onChange(record);
   supervisor.whenChanged(record);
+  const control = await controlCoordinator(cluster.paths.control, supervisor, loaded, log);
   log.info("clients may connect", { host: config.host, port, pid: process.pid });
 
   let stopping: Promise<void> | undefined;
   const stop = async () => {
     log.info("stopping");
+    control.close();
     await supervisor.close();
     await cluster.stop();
     log.info("stopped");

@@ -74,8 +74,15 @@ function serverTable({ servers }: ClusterStatus): string {
 }
 
 function processTable({ processes }: ClusterStatus): string {
-  const rows = processes.map(({ kind, state, pid, restarts }) => [kind, state, `${pid}`, `${restarts}`]);
-  return table([["process", "state", "pid", "restarts"], ...rows]);
+  const rows = processes.map(({ kind, state, pid, restarts, version, startedAt }) => [
+    kind,
+    state,
+    `${pid}`,
+    `${restarts}`,
+    version,
+    startedAt,
+  ]);
+  return table([["process", "state", "pid", "restarts", "version", "since"], ...rows]);
 }
 
 async function status(options: StatusOptions): Promise<void> {

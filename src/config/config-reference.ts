@@ -13,6 +13,9 @@ Pleiad needs no configuration. What is to differ is said in \`pleiad.yaml\`, in 
 The environment variable of a key is \`PLEIAD_\` and its path in upper case: \`server.fsync\` is \`PLEIAD_SERVER_FSYNC\`. Lists and
 maps are written there as JSON or YAML. Every key can be set on the command line with \`--set key=value\`.
 
+A key that changes with a *reload* takes effect with \`pleiad reload\`, which reads the file again and keeps the flags and the environment of
+\`pleiad up\`; the others at the next start, and a reload says which of them are configured otherwise.
+
 A key that does not exist is refused, and the nearest one that does is named. \`pleiad config check\` shows every value in force and
 where it comes from.
 
@@ -42,21 +45,26 @@ function defaultText(key: ConfigKey): string {
   return "see below";
 }
 
-function row(key: ConfigKey): string {
+function cells(key: ConfigKey): string {
   const type = key.values ? key.values.map((value) => `\`${value}\``).join(", ") : key.type;
   return `| \`${key.path}\` | ${type} | ${defaultText(key)} | ${key.description} |`;
 }
 
-const tableHead = "| key | type | default | meaning |\n|---|---|---|---|\n";
+const elementHead = "| key | type | default | meaning |\n|---|---|---|---|\n";
+const keyHead = "| key | type | default | meaning | changes with |\n|---|---|---|---|---|\n";
+
+function row(key: ConfigKey): string {
+  return `${cells(key)} ${key.reload ? "reload" : "start"} |`;
+}
 
 function listSection(key: ConfigKey): string {
-  const elements = key.elementKeys.map(row).join("\n");
+  const elements = key.elementKeys.map(cells).join("\n");
   const fallback = stringify({ [key.path]: key.default }).trim();
-  return `## \`${key.path}\`\n\n${key.description} Environment: \`${environmentName(key.path)}\`. Each entry:\n\n${tableHead}${elements}\n\nDefault:\n\n\`\`\`yaml\n${fallback}\n\`\`\`\n\n`;
+  return `## \`${key.path}\`\n\n${key.description} Environment: \`${environmentName(key.path)}\`. Each entry:\n\n${elementHead}${elements}\n\nDefault:\n\n\`\`\`yaml\n${fallback}\n\`\`\`\n\n`;
 }
 
 export function configReference(): string {
   const leaves = configKeys.filter((key) => !key.section);
   const lists = leaves.filter((key) => key.type === "list").map(listSection);
-  return `${introduction}## Keys\n\n${tableHead}${leaves.map(row).join("\n")}\n\n${lists.join("")}${example}`;
+  return `${introduction}## Keys\n\n${keyHead}${leaves.map(row).join("\n")}\n\n${lists.join("")}${example}`;
 }

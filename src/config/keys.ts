@@ -11,6 +11,8 @@ export interface ConfigKey {
   readonly values: readonly string[] | undefined;
   readonly default: unknown;
   readonly description: string;
+  /** `pleiad reload` is enough for it to take effect. */
+  readonly reload: boolean;
   /** Keys of one element of a list. */
   readonly elementKeys: readonly ConfigKey[];
 }
@@ -20,6 +22,7 @@ interface JsonSchema {
   readonly enum?: readonly string[];
   readonly default?: unknown;
   readonly description?: string;
+  readonly reload?: true;
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly items?: JsonSchema;
 }
@@ -43,6 +46,7 @@ function collect(schema: JsonSchema, prefix: string): ConfigKey[] {
       values: property.enum,
       default: property.default,
       description: property.description ?? "",
+      reload: property.reload === true,
       elementKeys: property.items ? collect(property.items, "") : [],
     };
     return key.section ? [key, ...collect(property, `${path}.`)] : [key];

@@ -19,6 +19,8 @@ export interface LoadedConfig {
   readonly file: string | undefined;
   /** Harmless oddities, such as an environment variable that names no key. */
   readonly warnings: readonly string[];
+  /** The same flags and environment, and the file as it is now. Throws ConfigError. */
+  again(): LoadedConfig;
 }
 
 export interface ConfigInputs {
@@ -206,7 +208,23 @@ export function loadConfig(inputs: ConfigInputs): LoadedConfig {
   const named = inputs.file ?? inputs.environment["PLEIAD_CONFIG"];
   const said = getPath(flags, "data") ?? getPath(environment, "data");
   const data = typeof said === "string" ? said : defaultDataDirectory();
-  const file = named ?? ["pleiad.yaml", join(data, "pleiad.yaml")].find((candidate) => existsSync(candidate));
+  const files = ["pleiad.yaml", join(data, "pleiad.yaml")].map((file) => resolve(file));
+  // The working directory may be another one later.
+  const given = named && resolve(named);
+  const load = (): LoadedConfig => {
+    const file = given ?? files.find((candidate) => existsSync(candidate));
+    return combine(flags, environment, file, warnings, load);
+  };
+  return load();
+}
+
+function combine(
+  flags: Tree,
+  environment: Tree,
+  file: string | undefined,
+  warnings: readonly string[],
+  again: () => LoadedConfig,
+): LoadedConfig {
   const fromFile = file === undefined ? {} : readFile(file);
   const layers: [ConfigSource, Tree][] = [
     ["flag", flags],
@@ -231,5 +249,6 @@ export function loadConfig(inputs: ConfigInputs): LoadedConfig {
     sourceOf,
     file,
     warnings,
+    again,
   };
 }

@@ -4,6 +4,9 @@
  */
 import { z } from "zod";
 
+/** Processes read it when they begin: `pleiad reload` is enough. */
+const live = { reload: true } as const;
+
 const nodeCount = z.int().min(1).max(64);
 const memorySize = z.string().regex(/^\d+(kB|MB|GB)$/, "must be a number with kB, MB or GB, as in 128MB");
 
@@ -26,12 +29,14 @@ const tls = z.strictObject({
     .default("allow")
     .describe(
       "`allow` encrypts when the client asks, `require` refuses clients that do not ask, `off` never encrypts.",
-    ),
+    )
+    .meta(live),
   certificate: z
     .string()
     .optional()
-    .describe("PEM file with the certificate chain. Without it a self-signed certificate is generated."),
-  key: z.string().optional().describe("PEM file with the private key of `tls.certificate`."),
+    .describe("PEM file with the certificate chain. Without it a self-signed certificate is generated.")
+    .meta(live),
+  key: z.string().optional().describe("PEM file with the private key of `tls.certificate`.").meta(live),
 });
 
 const pool = z.strictObject({
@@ -42,7 +47,8 @@ const pool = z.strictObject({
     .describe(
       "Most connections that the coordinator's session workers and executors together hold to one server. They are opened when needed; " +
         "a quarter is for executors.",
-    ),
+    )
+    .meta(live),
 });
 
 const admissionRule = z.strictObject({
@@ -120,11 +126,15 @@ const log = z.strictObject({
   level: z
     .enum(["debug", "info", "warn", "error"])
     .default("info")
-    .describe("Least severe message that is written."),
+    .describe(
+      "Least severe message that is written. The supervisor itself keeps the one it was started with.",
+    )
+    .meta(live),
   format: z
     .enum(["text", "json"])
     .default("text")
-    .describe("One line of text, or one JSON object, per message."),
+    .describe("One line of text, or one JSON object, per message.")
+    .meta(live),
 });
 
 export const configSchema = z.strictObject({
@@ -167,7 +177,8 @@ export const configSchema = z.strictObject({
     .min(1)
     .max(1024)
     .default(16)
-    .describe("Shards of a hash-distributed table that does not say SHARDS itself."),
+    .describe("Shards of a hash-distributed table that does not say SHARDS itself.")
+    .meta(live),
   pg_bin: z
     .string()
     .optional()
@@ -197,7 +208,8 @@ export const configSchema = z.strictObject({
     .describe(
       "Processes that serve clients' sessions, whatever the number of clients; one more stands by. Default: one for every two cores, " +
         "at most 32, and no more than half of `pool.per_node`.",
-    ),
+    )
+    .meta(live),
   executors: z
     .int()
     .min(0)
@@ -206,7 +218,8 @@ export const configSchema = z.strictObject({
     .describe(
       "Processes that move rows for statements over several nodes and run them. 0: session workers do that themselves. Default: one for " +
         "every four cores, at least one, at most 8, and none if `pool.per_node` is below 8.",
-    ),
+    )
+    .meta(live),
   shared_memory: z
     .int()
     .min(16)
@@ -225,7 +238,8 @@ export const configSchema = z.strictObject({
     .describe(
       "Statements of the simple protocol that differ only in literals share one plan and run as one prepared statement: from the " +
         "second of a shape on (`auto`), from the first (`always`), or not at all (`never`).",
-    ),
+    )
+    .meta(live),
   authentication: z
     .array(authenticationRule)
     .default([
@@ -235,7 +249,8 @@ export const configSchema = z.strictObject({
     ])
     .describe(
       "Who may log in from where and how: the first rule that fits decides; when none fits the client is refused.",
-    ),
+    )
+    .meta(live),
   tls: tls.prefault({}).describe("Encryption of client connections."),
   pool: pool.prefault({}).describe("Connections from the coordinator to the servers."),
   admission: admission.prefault({}).describe("How many statements run at once, and who waits."),

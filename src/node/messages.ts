@@ -36,6 +36,10 @@ export type ToProcess =
   | { readonly kind: "returned"; readonly id: number; readonly life: number }
   /** To the owner of the session: its client wants its statement cancelled. */
   | { readonly kind: "cancel"; readonly id: number }
+  /** To a worker: another is to go on with this session, as soon as it stands between two messages. */
+  | { readonly kind: "hand over"; readonly id: number }
+  /** To the listener: its worker has let go of that session. */
+  | { readonly kind: "released"; readonly id: number }
   /** To the listener: these connections are over. */
   | { readonly kind: "closed"; readonly ids: readonly number[] }
   /** To the listener: the process of this life has ended. */
@@ -53,10 +57,14 @@ export type ToProcess =
   /** Close idle connections to this database, and say `left`. */
   | { readonly kind: "leave"; readonly database: string; readonly ticket: number }
   | { readonly kind: "left"; readonly ticket: number }
+  /** Another takes your place: give away what you have and end; what is left after so long ends with you. */
+  | { readonly kind: "retire"; readonly ms: number }
   | { readonly kind: "stop" };
 
 /** To the supervisor. */
 export type FromProcess =
+  /** The version of the program. */
+  | { readonly kind: "begun"; readonly version: string }
   | { readonly kind: "ready" }
   | { readonly kind: "failed"; readonly message: string }
   /** From the listener, with the handle of its socket. */
@@ -66,6 +74,8 @@ export type FromProcess =
   | { readonly kind: "session"; readonly id: number; readonly life: number }
   /** From the listener: the worker of this life goes on with these connections. */
   | { readonly kind: "adopt"; readonly ids: readonly number[]; readonly life: number }
+  /** From a worker. */
+  | { readonly kind: "released"; readonly id: number }
   | { readonly kind: "cancel"; readonly id: number }
   | { readonly kind: "closed"; readonly ids: readonly number[] }
   | { readonly kind: "settled"; readonly life: number }

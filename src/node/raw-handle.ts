@@ -24,6 +24,21 @@ export function handleOfServer(server: Server): RawHandle {
   return (server as unknown as { _handle: RawHandle })._handle;
 }
 
+/** The handle of a socket that keeps it; undefined: it is closed. */
+export function sharedHandleOf(socket: Socket): RawHandle | undefined {
+  return (socket as unknown as { _handle: RawHandle | null })._handle ?? undefined;
+}
+
+/** Closes this process's handle of a connection that others have too: nothing more is read, and the client hears nothing. The socket is of no use any more. */
+export function letGoOf(socket: Socket): void {
+  const handle = sharedHandleOf(socket);
+  socket.removeAllListeners();
+  socket.on("error", () => {});
+  (socket as unknown as { _handle: RawHandle | null })._handle = null;
+  handle?.close();
+  socket.destroy();
+}
+
 /**
  * Where the kernel puts what it has for any connection, one at a time. By itself Node takes 64 KB of memory for each read and gives
  * back what was too much: most of what a read costs when a statement has a hundred bytes.

@@ -1,4 +1,5 @@
 /** What a child process of the supervisor does: waits for what it has to know, and becomes what it was started as. */
+import { programVersion } from "../config/program-version.ts";
 import { openLog } from "../observe/log.ts";
 import { Channel } from "./channel.ts";
 import type { ProcessStart } from "./messages.ts";
@@ -42,6 +43,7 @@ export async function runProcess(kind: ProcessKind): Promise<void> {
   const channel = new Channel();
   // Signals are for the supervisor, which tells its children; Ctrl-C at a terminal reaches all.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
+  await channel.send({ kind: "begun", version: programVersion() });
   const start = await channel.start;
   try {
     await become(kind, start, channel);

@@ -26,6 +26,8 @@ export interface ClusterPaths {
   readonly memory: string;
   /** What the coordinator's processes share; in memory, if there is a file system for that. */
   readonly nodeMemory: string;
+  /** Where commands ask the running coordinator. */
+  readonly control: string;
   /** The servers' sockets. Short: a socket's path is limited to about 107 bytes. */
   readonly sockets: string;
 }
@@ -33,6 +35,8 @@ export interface ClusterPaths {
 /** `data` is absolute and without symbolic links; `runUid` is the user of the servers. */
 export function clusterPaths(data: string, runUid: number): ClusterPaths {
   const hash = createHash("sha256").update(data).digest("hex");
+  const sockets = join("/tmp", `pleiad-${runUid}-${hash.slice(0, 8)}`);
+  const inMemory = memoryWritable() ? join(memoryRoot, `pleiad-node-${hash.slice(0, 16)}`) : undefined;
   return {
     data,
     lock: join(data, "pleiad.lock"),
@@ -46,10 +50,10 @@ export function clusterPaths(data: string, runUid: number): ClusterPaths {
     state: join(data, "run", "state.json"),
     keeper: join(data, "run", "keeper.json"),
     memory: join(memoryRoot, `pleiad-${runUid}-${hash.slice(0, 16)}`),
-    nodeMemory: memoryWritable()
-      ? join(memoryRoot, `pleiad-node-${hash.slice(0, 16)}`)
-      : join(data, "run", "memory"),
-    sockets: join("/tmp", `pleiad-${runUid}-${hash.slice(0, 8)}`),
+    nodeMemory: inMemory ?? join(data, "run", "memory"),
+    // A directory of the coordinator's own, whose name is short.
+    control: join(inMemory ?? sockets, "control"),
+    sockets,
   };
 }
 

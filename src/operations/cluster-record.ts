@@ -30,6 +30,10 @@ export interface RunningProcess extends ProcessIdentity {
   readonly kind: string;
   readonly state: string;
   readonly restarts: number;
+  /** Of the program that it runs. */
+  readonly version: string;
+  /** When it began. */
+  readonly startedAt: string;
 }
 
 export interface RunState {

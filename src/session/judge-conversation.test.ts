@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Status } from "../protocol/message-types.ts";
 import type { ConversationState } from "../shared-memory/conversation.ts";
-import { judgeConversation, lossError, type Loss } from "./judge-conversation.ts";
+import { goesOnUnnoticed, judgeConversation, lossError, type Loss } from "./judge-conversation.ts";
 
 const NOTHING = { bytes: 0, needed: 0, head: Buffer.alloc(0) };
 
@@ -169,5 +169,27 @@ describe("what the client hears", () => {
     const { fields } = lossError(true);
     expect(fields).toMatchObject({ code: "08007", severity: "ERROR" });
     expect(fields.message).not.toContain("rolled back");
+  });
+});
+
+describe("would the client notice if another process went on?", () => {
+  test("not between two requests, nor with the first bytes of a header read", () => {
+    for (const said of [{}, { held: headHeld }])
+      expect(goesOnUnnoticed(judgeConversation({ ...IDLE, ...said }, ACTUAL))).toBe(true);
+  });
+
+  test.each<[string, Partial<ConversationState>, Partial<typeof ACTUAL>]>([
+    ["a request waits for its answer", { owed: 1 }, {}],
+    ["a pipeline waits for its Sync", { unsynced: true }, {}],
+    ["a block is open", inBlock, {}],
+    ["a block has failed", failed, {}],
+    ["it is encrypted", { tls: true }, {}],
+    ["something is on a server", { holds: true }, {}],
+    ["a message has come in part", { held: queryHeld }, {}],
+    ["an answer has not left the process", {}, { written: 150 }],
+    ["an answer has left in part", {}, { written: 170 }],
+  ])("yes if %s", (_, said, actual) => {
+    const verdict = judgeConversation({ ...IDLE, ...said }, { ...ACTUAL, ...actual });
+    expect(goesOnUnnoticed(verdict)).toBe(false);
   });
 });

@@ -1,4 +1,4 @@
-/** What becomes of a client's connection when the process that served it was killed. Pure: from what is on record to what to do. */
+/** What becomes of a client's connection when the process that served it was killed, or lets go of it. Pure: from what is on record to what to do. */
 import { pgError, type PgError } from "../errors/pg-error.ts";
 import { Status, type TransactionStatus } from "../protocol/message-types.ts";
 import type { ConversationState, HeldMessage } from "../shared-memory/conversation.ts";
@@ -54,6 +54,13 @@ export function judgeConversation(said: ConversationState, actual: Position | un
       held: said.held,
     },
   };
+}
+
+/** Would the client notice nothing at all? */
+export function goesOnUnnoticed(verdict: Verdict): boolean {
+  if (verdict.do === "close") return false;
+  const { owed, unsynced, status, unaware, held } = verdict.loss;
+  return owed === 0 && !unsynced && status === Status.idle && !unaware && held.needed === 0;
 }
 
 /** What the client is told of what was running, or of the transaction block that it was in. */

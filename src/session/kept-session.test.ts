@@ -72,20 +72,20 @@ describe("N1: what is kept of a session", () => {
     await store.close();
     store = new SharedStore(directory, { sizeBytes: 4 * MB });
     database = store.database("sessions", "kept");
-    expect(readKept(database, 5)).toEqual({ state: STATE, statements: [] });
+    expect(readKept(database, 5, Infinity)).toEqual({ state: STATE, statements: [], unheard: [] });
   });
 
   test("is the newest", () => {
     const kept = new KeptSession(database, 5);
     kept.keep(STATE);
     kept.keep({ ...STATE, settings: new Map([["work_mem", "1MB"]]) });
-    expect(readKept(database, 5)!.state.settings).toEqual(new Map([["work_mem", "1MB"]]));
+    expect(readKept(database, 5, Infinity)!.state.settings).toEqual(new Map([["work_mem", "1MB"]]));
   });
 
   test("of a session that nobody kept is nothing, whatever statements it has", () => {
-    expect(readKept(database, 5)).toBeUndefined();
+    expect(readKept(database, 5, Infinity)).toBeUndefined();
     new KeptSession(database, 5).keepStatement(prepared("s"));
-    expect(readKept(database, 5)).toBeUndefined();
+    expect(readKept(database, 5, Infinity)).toBeUndefined();
   });
 
   test("is its own: numbers that begin alike are others'", () => {
@@ -96,9 +96,9 @@ describe("N1: what is kept of a session", () => {
       kept.keepStatement(prepared(""));
     }
     new KeptSession(database, 11).end();
-    expect(readKept(database, 11)).toBeUndefined();
+    expect(readKept(database, 11, Infinity)).toBeUndefined();
     for (const id of [1, 111]) {
-      const { state, statements } = readKept(database, id)!;
+      const { state, statements } = readKept(database, id, Infinity)!;
       expect(state.user).toBe(`user ${id}`);
       expect(statements.map(({ name }) => name)).toEqual(["", `s${id}`]);
     }
@@ -109,7 +109,7 @@ describe("N1: what is kept of a session", () => {
     kept.keep(STATE);
     kept.keepStatement(prepared("s"));
     kept.end();
-    expect(readKept(database, 5)).toBeUndefined();
+    expect(readKept(database, 5, Infinity)).toBeUndefined();
     expect(database.valuesWithPrefix("")).toEqual([]);
   });
 });
@@ -119,7 +119,7 @@ describe("N1: a kept statement", () => {
     const kept = new KeptSession(database, 5);
     kept.keep(STATE);
     kept.keepStatement(statement);
-    return readKept(database, 5)!.statements;
+    return readKept(database, 5, Infinity)!.statements;
   }
 
   test("comes back with its bytes as buffers, its types and its time", () => {
@@ -127,6 +127,7 @@ describe("N1: a kept statement", () => {
     const [statement] = keptOf(prepared("s", { source, fromSql: true }));
     expect(statement).toEqual({
       name: "s",
+      toldAt: 0,
       text: Buffer.from("SELECT $1::int AS a -- žluť"),
       declaredTypes: [23],
       parameterTypes: [23],
@@ -151,7 +152,7 @@ describe("N1: a kept statement", () => {
     const kept = new KeptSession(database, 5);
     kept.keep(STATE);
     for (const name of names) kept.keepStatement(prepared(name));
-    const found = readKept(database, 5)!.statements.map(({ name }) => name);
+    const found = readKept(database, 5, Infinity)!.statements.map(({ name }) => name);
     expect(new Set(found)).toEqual(new Set(names));
     expect(found).toHaveLength(names.length);
   });
@@ -161,9 +162,9 @@ describe("N1: a kept statement", () => {
     kept.keep(STATE);
     for (const name of ["a", "ab", "b"]) kept.keepStatement(prepared(name));
     kept.dropStatement("a");
-    expect(readKept(database, 5)!.statements.map(({ name }) => name)).toEqual(["ab", "b"]);
+    expect(readKept(database, 5, Infinity)!.statements.map(({ name }) => name)).toEqual(["ab", "b"]);
     kept.dropStatements();
-    expect(readKept(database, 5)).toEqual({ state: STATE, statements: [] });
+    expect(readKept(database, 5, Infinity)).toEqual({ state: STATE, statements: [], unheard: [] });
     expect(kept.complete).toBe(true);
   });
 });

@@ -76,6 +76,9 @@ export class MessageQueue {
   private taker: ((message: ClientMessage | undefined) => void) | undefined;
   private failure: PgError | undefined;
   private finished = false;
+  private started = false;
+  /** Called whenever nothing that has come waits, or is worked at, any more. */
+  whenIdle: (() => void) | undefined;
 
   constructor(
     socket: Duplex,
@@ -98,6 +101,7 @@ export class MessageQueue {
   }
 
   start(rest: Buffer): void {
+    this.started = true;
     this.socket.on("data", (chunk: Buffer) => {
       this.conversation.received(chunk.length);
       this.read(chunk);
@@ -204,6 +208,18 @@ export class MessageQueue {
     return this.queue[this.head]?.type;
   }
 
+  /** Everything that was read is done with; what the last bytes are the beginning of, the conversation says. */
+  get isIdle(): boolean {
+    return (
+      this.started &&
+      !this.busy &&
+      !this.stopped &&
+      !this.finished &&
+      this.failure === undefined &&
+      this.head === this.queue.length
+    );
+  }
+
   /** For a handler that consumes messages itself (COPY): the next one, undefined when the client has gone. */
   take(): ClientMessage | Promise<ClientMessage | undefined> | undefined {
     const message = this.shift();
@@ -253,5 +269,6 @@ export class MessageQueue {
     if (this.stopped) return;
     if (this.failure !== undefined) this.events.protocolError(this.failure);
     else if (this.finished) this.close();
+    else this.whenIdle?.();
   };
 }

@@ -2,7 +2,6 @@
 import { Status } from "../protocol/message-types.ts";
 import type { ExecutionEntry, Phase } from "../shared-memory/execution-table.ts";
 import type { NodeMemory } from "../shared-memory/node-memory.ts";
-import { SessionState } from "../shared-memory/session-table.ts";
 import type { SharedDatabase } from "../shared-memory/shared-database.ts";
 import type { SharedStore } from "../shared-memory/store.ts";
 import { readKeptState } from "./kept-session.ts";
@@ -47,7 +46,7 @@ function sessionsSeen({ sessions, processes, executions }: NodeMemory, kept: Sha
   const pids = new Map(processes.entries().map(({ life, pid }) => [life, pid]));
   return sessions
     .taken()
-    .filter((id) => sessions.state(id) === SessionState.active)
+    .filter((id) => sessions.isLoggedIn(id))
     .map((id) => {
       const state = readKeptState(kept, id);
       return {

@@ -21,6 +21,8 @@ export interface PreparedStatement {
   readonly fromSql: boolean;
   /** The client was told its result columns. */
   described?: true;
-  /** It comes from a process that died, and is planned at its first use. `fields`: the result columns, if the client was told. */
+  /** The client has heard of it when it has been sent this many bytes; set when it is kept first. */
+  toldAt?: number;
+  /** It comes from another process, and is planned at its first use. `fields`: the result columns, if the client was told. */
   unplanned?: { readonly fields: readonly Field[] | undefined };
 }

@@ -56,7 +56,7 @@ function prepared(name: string, text = `SELECT '${name}' AS a`): PreparedStateme
 
 /** What a process that takes over would find: the texts by their names. */
 function keptTexts(): Record<string, string> {
-  const found = readKept(database, ID)!.statements;
+  const found = readKept(database, ID, Infinity)!.statements;
   return Object.fromEntries(found.map(({ name, text }) => [name, text.toString()]));
 }
 
@@ -107,10 +107,10 @@ describe("N1: named statements are kept", () => {
     const statement = prepared("s");
     statements.set(statement);
     statements.settle();
-    expect(readKept(database, ID)!.statements[0]!.described).toBeUndefined();
+    expect(readKept(database, ID, Infinity)!.statements[0]!.described).toBeUndefined();
     statements.described(statement);
     statements.settle();
-    expect(readKept(database, ID)!.statements[0]!.described).toEqual([FIELD]);
+    expect(readKept(database, ID, Infinity)!.statements[0]!.described).toEqual([FIELD]);
   });
 });
 
@@ -179,7 +179,7 @@ describe("N1: in the process that takes over", () => {
     statements.set(prepared(""));
     statements.settle();
     heir = new PreparedStatements(new KeptSession(database, ID));
-    for (const statement of readKept(database, ID)!.statements) heir.restore(statement);
+    for (const statement of readKept(database, ID, Infinity)!.statements) heir.restore(statement);
   });
 
   test("they are there, to be planned at their first use", () => {
@@ -213,5 +213,46 @@ describe("N1: in the process that takes over", () => {
     heir.bound("");
     heir.settle();
     expect(Object.keys(keptTexts())).toEqual(["told", "untold"]);
+  });
+});
+
+describe("N1: what the client has heard of when its process dies", () => {
+  let written: number;
+  const heirs = () => readKept(database, ID, written)!;
+
+  beforeEach(() => {
+    written = 100;
+    statements = new PreparedStatements(new KeptSession(database, ID, () => written + 1));
+    statements.set(prepared("s"));
+    statements.settleNamed();
+  });
+
+  test("a statement whose answer was not written is not there: the client prepares it again", () => {
+    expect(heirs()).toMatchObject({ statements: [], unheard: ["s"] });
+  });
+
+  test("one whose answer was written is there, also when it changes in a later request", () => {
+    written = 120;
+    expect(heirs()).toMatchObject({ statements: [{ name: "s" }], unheard: [] });
+    statements.described(statements.get("s")!);
+    statements.settleNamed();
+    expect(heirs()).toMatchObject({ statements: [{ name: "s", described: [FIELD] }], unheard: [] });
+  });
+
+  test("one that was closed and prepared again counts from then", () => {
+    written = 120;
+    statements.delete("s");
+    statements.set(prepared("s", "SELECT 2"));
+    statements.settle();
+    expect(heirs()).toMatchObject({ statements: [], unheard: ["s"] });
+  });
+
+  test("the unnamed one goes to the next process, where this one lets go of the session: bound or not", () => {
+    statements.set(prepared("", "SELECT 3"));
+    statements.bound("");
+    statements.settle();
+    written = 120;
+    statements.keepUnnamed();
+    expect(heirs().statements.map(({ name }) => name)).toEqual(["", "s"]);
   });
 });

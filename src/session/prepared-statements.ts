@@ -83,7 +83,15 @@ export class PreparedStatements {
     } else if (this.unnamedIsKept && this.unnamed !== "kept") this.dropKeptUnnamed();
   }
 
-  /** From a process that died. */
+  /** The session goes to another process, between two requests: the unnamed one too, whatever became of it. */
+  keepUnnamed(): void {
+    const unnamed = this.byName.get("");
+    if (unnamed === undefined || this.unnamed === "kept") return;
+    unnamed.toldAt = 0;
+    this.kept.keepStatement(unnamed);
+  }
+
+  /** From another process. */
   restore({ described, ...statement }: KeptStatement): void {
     this.byName.set(statement.name, {
       ...statement,

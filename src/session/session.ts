@@ -8,6 +8,7 @@ import { refusal } from "../errors/refusal.ts";
 import { ClientOutput } from "../execute/client-output.ts";
 import type { ExecutionContext, Outcome, Run } from "../execute/run.ts";
 import { SessionLanes } from "../execute/session-lanes.ts";
+import { lastValuesOf, restoreLastValues } from "../execute/write/last-values.ts";
 import { Status } from "../protocol/message-types.ts";
 import { readyForQuery } from "../protocol/backend-messages.ts";
 import { isUtf8 } from "../protocol/encodings.ts";
@@ -34,7 +35,7 @@ import { StatementWaits } from "./statement-waits.ts";
 import { Temporaries } from "./temporaries.ts";
 import { Frontend } from "../protocol/message-types.ts";
 import { lossError, type Loss } from "./judge-conversation.ts";
-import { KeptSession, type RestoredSession } from "./kept-session.ts";
+import { KeptSession, type KeptState, type RestoredSession } from "./kept-session.ts";
 import { PreparedStatements } from "./prepared-statements.ts";
 
 /** How long a client whose session was ended may take to read why and to close. */
@@ -103,7 +104,7 @@ export class Session {
         this.execution.sent(this.output.rowsSent);
       },
     });
-    this.kept = new KeptSession(host.kept, client.processId);
+    this.kept = new KeptSession(host.kept, client.processId, () => client.conversation.written + 1);
     this.prepared = new PreparedStatements(this.kept);
     this.startupSettings = new SessionSettings(client.options);
     this.transaction = new SessionTransaction(
@@ -151,13 +152,19 @@ export class Session {
     this.messages.start(this.client.rest);
   }
 
-  /** Goes on with a client whose process was killed. */
-  resume({ state, statements }: RestoredSession, loss: Loss): void {
+  /** Goes on with a client whose process was killed, or has let go of it. */
+  resume({ state, statements, unheard }: RestoredSession, loss: Loss): void {
     const { transaction, output } = this;
     transaction.changeSettings(new SessionSettings(state.settings), false);
     this.keptSettings = transaction.settings;
     this.reported.wereTold(state.reported);
     for (const statement of statements) this.prepared.restore(statement);
+    for (const name of unheard) this.kept.dropStatement(name);
+    if (state.lastValues !== undefined) {
+      restoreLastValues(transaction, state.lastValues);
+      // They change with every statement: whoever goes on after a death must not find these.
+      this.keepState();
+    }
     if (loss.status === Status.failed) {
       transaction.begin("explicit", "BEGIN");
       transaction.failed = true;
@@ -294,11 +301,29 @@ export class Session {
     );
   }
 
-  private keepState(): void {
+  private keepState(more: Pick<KeptState, "lastValues"> = {}): void {
     const { user, database, options } = this.client;
     const { settings } = this.transaction;
     this.keptSettings = settings;
-    this.kept.keep({ user, database, options, settings: settings.values, reported: this.reported.told });
+    const { told: reported } = this.reported;
+    this.kept.keep({ user, database, options, settings: settings.values, reported, ...more });
+  }
+
+  /** Between two messages, with nothing begun, and nothing of it on a server. */
+  get isIdle(): boolean {
+    const { transaction, extended } = this;
+    if (this.ended || !this.messages.isIdle || transaction.active || extended.skipping) return false;
+    return !this.holds && this.lostTransaction === undefined;
+  }
+
+  /** Keeps what another process needs to go on, and ends here. False: there was no room for it. To be called when it is idle. */
+  letGo(): boolean {
+    this.prepared.keepUnnamed();
+    this.keepState({ lastValues: lastValuesOf(this.transaction) });
+    if (!this.kept.complete) return false;
+    this.ended = true;
+    this.endHere();
+    return true;
   }
 
   /** An error after which nothing can be understood any more. */
@@ -333,17 +358,21 @@ export class Session {
   end(): void {
     if (this.ended) return;
     this.ended = true;
-    this.messages.stop();
     this.context.cancelled = true;
     this.cancel();
+    this.endHere();
+    this.output.end();
+    this.kept.end();
+    this.onEnd();
+  }
+
+  private endHere(): void {
+    this.messages.stop();
     this.admittance.leave();
     this.extended.end();
     this.transaction.abandon();
     this.catalog.defining.delete(this);
     this.cursors.end();
-    this.output.end();
-    this.kept.end();
-    this.onEnd();
   }
 }
 

@@ -183,6 +183,11 @@ export class Conversation {
     ints[at + Int.dirty] = 0;
   }
 
+  /** Bytes written so far. */
+  get written(): number {
+    return this.doubles[this.atDoubles + Double.written]!;
+  }
+
   state(): ConversationState {
     const int = (field: number) => this.ints[this.at + field]!;
     const double = (field: number) => this.doubles[this.atDoubles + field]!;

@@ -16,7 +16,7 @@ import { TASKS_MAX, TaskTable, taskInts } from "./task-table.ts";
 
 const INT_BYTES = 4;
 const HEADER_INTS = 16;
-/** "PLEI", and the layout's version. */
+/** "PLEI", and the version of all that processes of different programs would have to agree on: this file, what is in the store, their messages. */
 const MAGIC = 0x504c4549;
 const LAYOUT = 4;
 const FILE = "node-memory";

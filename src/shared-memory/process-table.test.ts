@@ -33,6 +33,19 @@ test("N1: whoever has the record next has another life, and nothing of the one b
   ]);
 });
 
+test("a process that leaves may stay after all, but is not made ready by that", () => {
+  const [table] = twoViews();
+  table.begin(1, "worker", 0);
+  const state = () => table.entries()[0]!.state;
+  table.setStaying(1);
+  expect(state()).toBe("starting");
+  table.setReady(1);
+  table.setLeaving(1);
+  expect(state()).toBe("leaving");
+  table.setStaying(1);
+  expect(state()).toBe("ready");
+});
+
 test("N1: no two processes have the same life", () => {
   const [one, two] = twoViews();
   const lives = Array.from({ length: 20 }, (_, i) => (i % 2 ? one : two).begin(i % 5, "worker", 0));

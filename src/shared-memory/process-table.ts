@@ -12,8 +12,8 @@ export const processInts = HEAD_INTS + PROCESSES_MAX * RECORD_INTS;
 export const ProcessKind = { listener: 1, worker: 2, transactions: 3, executor: 4 } as const;
 export type ProcessKind = keyof typeof ProcessKind;
 
-/** free: nobody has the record; starting; ready: it serves. */
-export const ProcessState = { free: 0, starting: 1, ready: 2 } as const;
+/** free: nobody has the record; starting; ready: it serves; leaving: another takes its place, it gets nothing new. */
+export const ProcessState = { free: 0, starting: 1, ready: 2, leaving: 3 } as const;
 export type ProcessState = keyof typeof ProcessState;
 
 const Field = { state: 0, kind: 1, pid: 2, life: 3, restarts: 4, sessions: 5, beats: 6 } as const;
@@ -58,6 +58,16 @@ export class ProcessTable {
 
   setReady(slot: number): void {
     this.set(slot, Field.state, ProcessState.ready);
+  }
+
+  setLeaving(slot: number): void {
+    this.set(slot, Field.state, ProcessState.leaving);
+  }
+
+  /** It stays after all. */
+  setStaying(slot: number): void {
+    const at = this.at(slot, Field.state);
+    Atomics.compareExchange(this.ints, at, ProcessState.leaving, ProcessState.ready);
   }
 
   /** This process still turns. */

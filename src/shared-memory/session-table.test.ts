@@ -153,6 +153,25 @@ describe("records", () => {
     ]);
   });
 
+  test("a released session is given on once, counts as before, and is active again in its new process", () => {
+    const table = tableOf(2);
+    const id = table.allot()!;
+    expect(table.isLoggedIn(id)).toBe(false);
+    table.activate(id, 0, 1_000)!;
+    expect(table.beginAssignment(id)).toBe(false);
+    table.release(id);
+    expect(table.isLoggedIn(id)).toBe(true);
+    expect(table.beginAssignment(id)).toBe(true);
+    expect(table.beginAssignment(id)).toBe(false);
+    expect([table.isLoggedIn(id), table.active]).toEqual([true, 1]);
+    table.resume(id);
+    expect(table.state(id)).toBe(SessionState.active);
+    table.release(id);
+    table.close(id);
+    table.resume(id);
+    expect([table.state(id), table.active]).toEqual([SessionState.closed, 0]);
+  });
+
   test("only logged-in clients count as active", () => {
     const table = tableOf(4);
     const [one, two, three] = [table.allot()!, table.allot()!, table.allot()!];

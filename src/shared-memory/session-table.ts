@@ -20,11 +20,21 @@ export const SessionState = {
   /** A connection that has not logged in. */
   arriving: 1,
   active: 2,
-  /** Its process is done with it: the listener may close its duplicate. */
+  /** Its process is done with it: the record may be freed. */
   closed: 3,
+  /** Active, and its process has let go of it, so that another may have it. */
+  released: 4,
+  /** The same, and the listener has chosen the next one. */
+  assigned: 5,
 } as const;
 
 export type SessionState = (typeof SessionState)[keyof typeof SessionState];
+
+const LOGGED_IN: ReadonlySet<number> = new Set([
+  SessionState.active,
+  SessionState.released,
+  SessionState.assigned,
+]);
 
 /** Before the records; as many as keep the records' doubles where doubles may be. */
 const HEAD_INTS = 16;
@@ -115,13 +125,37 @@ export class SessionTable {
     return key;
   }
 
+  /** Is its client logged in, whoever serves it? */
+  isLoggedIn(id: number): boolean {
+    return LOGGED_IN.has(this.state(id));
+  }
+
+  /** By its process: from now on it is the listener's to say whose it is. */
+  release(id: number): void {
+    this.set(this.slotOf(id), Field.state, SessionState.released);
+  }
+
+  /** By the listener, once for each release: false when it is not released. */
+  beginAssignment(id: number): boolean {
+    return this.change(id, SessionState.released, SessionState.assigned);
+  }
+
+  /** By its new process, which goes on with it. */
+  resume(id: number): void {
+    this.change(id, SessionState.assigned, SessionState.active);
+  }
+
+  private change(id: number, from: SessionState, to: SessionState): boolean {
+    return Atomics.compareExchange(this.ints, this.at(this.slotOf(id), Field.state), from, to) === from;
+  }
+
   /** The session is over: its key opens nothing any more. A second call does nothing, not even to the record's next owner. */
   close(id: number): void {
     if (!this.isCurrent(id)) return;
     const slot = this.slotOf(id);
     const before = Atomics.exchange(this.ints, this.at(slot, Field.state), SessionState.closed);
     this.set(slot, Field.keyBytes, 0);
-    if (before === SessionState.active) Atomics.sub(this.ints, 0, 1);
+    if (LOGGED_IN.has(before)) Atomics.sub(this.ints, 0, 1);
   }
 
   conversation(id: number): Conversation {

@@ -8,6 +8,7 @@ import { temporaryDirectory } from "./temporary-directory.ts";
 const commands = [
   "up",
   "down",
+  "reload",
   "status",
   "logs",
   "psql",

@@ -180,7 +180,9 @@ test("in the background: up returns when clients may connect, status and down fi
     // The second table has a line of its own for each of them.
     const shown = (await pleiad("status", "--data", data)).stdout;
     for (const { kind, pid } of said.processes)
-      expect(shown).toMatch(new RegExp(`^${kind}\\s+ready\\s+${pid}\\s+0$`, "m"));
+      expect(shown).toMatch(
+        new RegExp(`^${kind}\\s+ready\\s+${pid}\\s+0\\s+\\d+\\.\\d+\\.\\d+\\s+\\S+Z$`, "m"),
+      );
     expect(JSON.parse((await pleiad("psql", "--json", "--data", data)).stdout)).toEqual({ url });
     expect(url).toMatch(/^postgresql:\/\/postgres@127\.0\.0\.1:\d+\/postgres$/);
     expect((await pleiad("logs", "dn1", "--data", data)).stdout).toContain("ready to accept connections");

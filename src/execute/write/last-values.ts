@@ -44,6 +44,11 @@ export async function discardStale(transaction: SessionTransaction, own: Backend
   known.set(transaction, { ...before, stale: false });
 }
 
+/** They come from another process. */
+export function restoreLastValues(transaction: SessionTransaction, values: LastValues): void {
+  known.set(transaction, values);
+}
+
 /** DISCARD SEQUENCES. */
 export function forgetLastValues(transaction: SessionTransaction): void {
   known.delete(transaction);

@@ -4,6 +4,7 @@
  */
 import { rmSync } from "node:fs";
 import net from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Pools } from "../../backend/pool.ts";
 import type { Log } from "../../observe/log.ts";
 import type { NodeMemory } from "../../shared-memory/node-memory.ts";
@@ -14,6 +15,10 @@ import { executorPool } from "../process-shares.ts";
 import { executorSocket, TaskLink } from "../task-link.ts";
 import { SnapshotParts } from "./snapshot-parts.ts";
 import { serveTask, type TaskHost } from "./task.ts";
+
+const ON_THE_WAY_MS = 200;
+/** How often an executor that ends looks whether its tasks have ended. */
+const RETIRE_LOOK_MS = 20;
 
 export async function runExecutor(
   start: ProcessStart,
@@ -41,16 +46,30 @@ export async function runExecutor(
   const path = executorSocket(start.memory, slot);
   // What a process left that had this record before.
   rmSync(path, { force: true });
-  const server = net.createServer((socket) => serveTask(host, new TaskLink(socket)));
+  let tasks = 0;
+  const server = net.createServer((socket) => {
+    tasks++;
+    socket.once("close", () => tasks--);
+    serveTask(host, new TaskLink(socket));
+  });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(path, resolve);
   });
+  const retire = async (ms: number) => {
+    const deadline = Date.now() + ms;
+    pools.keepNone();
+    // Who has just found this one in the table may be on the way.
+    await sleep(ON_THE_WAY_MS);
+    while (tasks > 0 && Date.now() < deadline) await sleep(RETIRE_LOOK_MS);
+    process.exit(0);
+  };
   channel.listen((message) => {
     if (message.kind === "leave") {
       pools.closeIdle(message.database);
       void channel.send({ kind: "left", ticket: message.ticket });
-    } else if (message.kind === "stop") process.exit(0);
+    } else if (message.kind === "retire") void retire(message.ms);
+    else if (message.kind === "stop") process.exit(0);
   });
   await channel.send({ kind: "ready" });
 }

@@ -49,6 +49,10 @@ export class Assignment {
     for (const id of taken)
       if (sessions.state(id) === SessionState.closed || !there.has(id)) this.drop(id);
       else if (!lives.has(sessions.owner(id))) this.assign(id);
+      else if (sessions.state(id) === SessionState.released) this.released(id);
+      else if (sessions.state(id) === SessionState.assigned)
+        // Its worker may have heard it already; then it does nothing.
+        this.actions.give(id, sessions.owner(id), undefined);
   }
 
   accept(handle: RawHandle): void {
@@ -71,6 +75,17 @@ export class Assignment {
     const { sessions } = this.memory;
     // Its end may have been heard first: then the connection is another's already.
     if (sessions.isCurrent(id) && sessions.owner(id) === life) this.assign(id);
+  }
+
+  /** Its worker has let go of it, so that another may have it. */
+  released(id: number): void {
+    const { sessions } = this.memory;
+    if (sessions.isCurrent(id) && sessions.beginAssignment(id)) this.assign(id);
+  }
+
+  /** Nothing that was accepted is here any more. */
+  get isEmpty(): boolean {
+    return this.arrived.size === 0;
   }
 
   /** Its worker is done with it. */
@@ -111,6 +126,7 @@ export class Assignment {
       return;
     }
     const { sessions } = this.memory;
+    sessions.beginAssignment(id);
     this.count(sessions.owner(id), -1);
     this.count(worker, 1);
     sessions.setOwner(id, worker);

@@ -3,6 +3,7 @@
  * it stays quick whatever clients send; and it keeps nothing, so that the next one knows as much.
  */
 import net from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "../../observe/log.ts";
 import type { NodeMemory } from "../../shared-memory/node-memory.ts";
 import type { Channel } from "../channel.ts";
@@ -11,6 +12,8 @@ import { handleOf, handleOfServer, type RawHandle } from "../raw-handle.ts";
 import { Assignment } from "./assignment.ts";
 
 const BACKLOG = 4096;
+/** How often a listener that ends looks whether all that it has accepted has left it. */
+const RETIRE_LOOK_MS = 10;
 
 export async function runListener(
   start: ProcessStart,
@@ -24,6 +27,7 @@ export async function runListener(
     for (const [life, ids] of adoptions) void channel.send({ kind: "adopt", ids, life });
     adoptions.clear();
   };
+  let sending = 0;
   const assignment = new Assignment(memory, start.workers, {
     give: (id, life, handle) => {
       if (handle === undefined) {
@@ -31,9 +35,14 @@ export async function runListener(
         const ids = adoptions.get(life);
         if (ids === undefined) adoptions.set(life, [id]);
         else ids.push(id);
+        return;
       }
+      sending++;
       // The supervisor has one of its own by then.
-      else void channel.send({ kind: "session", id, life }, handle).then(() => handle.close());
+      void channel.send({ kind: "session", id, life }, handle).then(() => {
+        sending--;
+        handle.close();
+      });
     },
     refuse: (handle) => {
       log.warn("a connection was refused: no room for more", { connections: memory.sessions.capacity });
@@ -50,14 +59,23 @@ export async function runListener(
     }
     assignment.accept(handle);
   });
+  const retire = async () => {
+    // Those that have not been accepted wait for the next listener.
+    server.close();
+    while (sending > 0 || !assignment.isEmpty) await sleep(RETIRE_LOOK_MS);
+    process.exit(0);
+  };
   channel.listen((message, handle) => {
     if (message.kind === "listen") listen(server, message.host, message.port, channel);
     else if (message.kind === "take over") {
       assignment.takeOver(message.held);
-      server.listen(handle, BACKLOG);
+      // It may be said twice to one that dies and is started again meanwhile.
+      if (!server.listening) server.listen(handle, BACKLOG);
     } else if (message.kind === "closed") for (const id of message.ids) assignment.closed(id);
     else if (message.kind === "returned") assignment.returned(message.id, message.life);
     else if (message.kind === "ended") assignment.workerEnded(message.life);
+    else if (message.kind === "released") assignment.released(message.id);
+    else if (message.kind === "retire") void retire();
     else if (message.kind === "stop") process.exit(0);
   });
   await channel.send({ kind: "ready" });

@@ -23,21 +23,26 @@ export interface ChildOptions {
   message(child: Child, message: FromProcess, handle: RawHandle | undefined): void;
   /** Its lines for the log. */
   wrote(text: string): void;
-  /** It has ended and was not told to; it is started again after so long. */
-  ended(child: Child, reason: string, delayMs: number): void;
+  /** It has ended before the node's end; it is started again after so long, or has retired. */
+  ended(child: Child, reason: string, delayMs: number | "retired"): void;
   /** It serves (again). */
   ready(child: Child): void;
 }
 
 export class Child {
   readonly kind: ProcessKind;
+  readonly slot: number;
   private readonly options: ChildOptions;
   private process: ChildProcess | undefined;
   private mail: ConnectionMail | undefined;
   private stopping = false;
+  private retiring = false;
   private restarts = -1;
   private history = noRestarts;
-  private startedAt = 0;
+  /** When the process began, in milliseconds since 1970. */
+  startedAt = 0;
+  /** Of the program that it runs, as it says itself. */
+  version = "";
   private timer: NodeJS.Timeout | undefined;
   private unfinishedLine = "";
   /** What has not left yet. Node forgets handles that wait for a process when it ends, and would keep them open. */
@@ -51,6 +56,7 @@ export class Child {
   constructor(options: ChildOptions) {
     this.options = options;
     this.kind = options.kind;
+    this.slot = options.slot;
     this.firstReady = new Promise((resolve, reject) => (this.begun = { resolve, reject }));
     this.begin();
   }
@@ -97,7 +103,8 @@ export class Child {
 
   private heard(message: FromProcess, handle: RawHandle | undefined): void {
     const { options } = this;
-    if (message.kind === "ready") {
+    if (message.kind === "begun") this.version = message.version;
+    else if (message.kind === "ready") {
       options.memory.processes.setReady(options.slot);
       options.ready(this);
       this.begun?.resolve();
@@ -115,6 +122,7 @@ export class Child {
     options.memory.forgetProcess(options.slot, this.life);
     for (const sent of this.sending) sent(new Error("it has ended"));
     if (this.stopping) return;
+    if (this.retiring) return options.ended(this, reason, "retired");
     if (this.begun !== undefined)
       return this.begun.reject(new Error(`the ${this.kind} process ended (${reason})`));
     const next = afterEnd(this.history, Date.now() - this.startedAt);
@@ -153,14 +161,24 @@ export class Child {
   }
 
   /** Tells it to stop, and resolves when it has ended. */
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
     this.stopping = true;
+    return this.end({ kind: "stop" }, STOP_MS_MAX);
+  }
+
+  /** Another takes its place: it gives away what it has, for so long, and is not started again. Resolves when it has ended. */
+  retire(ms: number): Promise<void> {
+    this.retiring = true;
+    return this.end({ kind: "retire", ms }, ms + STOP_MS_MAX);
+  }
+
+  private async end(message: ToProcess, msMax: number): Promise<void> {
     clearTimeout(this.timer);
     const child = this.process;
     if (child === undefined) return;
     const ended = new Promise((resolve) => child.once("exit", resolve));
-    this.send({ kind: "stop" });
-    const timer = setTimeout(() => child.kill("SIGKILL"), STOP_MS_MAX);
+    this.send(message);
+    const timer = setTimeout(() => child.kill("SIGKILL"), msMax);
     await ended;
     clearTimeout(timer);
   }

@@ -13,24 +13,36 @@ import type { FromProcess } from "../messages.ts";
 import type { RawHandle } from "../raw-handle.ts";
 import { clusterCertificate, clusterSecret } from "../cluster-secrets.ts";
 import { executorCount } from "../process-shares.ts";
-import { Child } from "./child.ts";
+import type { Child } from "./child.ts";
+import { Children } from "./children.ts";
 import { Deliveries } from "./deliveries.ts";
 import { openGates } from "./gates.ts";
 import { HeldConnections } from "./held-connections.ts";
 import { Listening } from "./listening.ts";
 import { makeMemory } from "./make-memory.ts";
+import { CannotReplace, ReloadUnderWay, replaceAll } from "./replace-all.ts";
 import { Silence } from "./silence.ts";
 
-export interface NodeOptions {
-  readonly topology: Topology;
+/** What processes are started from. */
+export interface Program {
   readonly config: PleiadConfig;
+  /** The command line of a child process, to which its kind is added. */
+  readonly command: readonly string[];
+}
+
+export interface NodeOptions extends Program {
+  readonly topology: Topology;
   readonly log: Log;
   /** Names the data directory among those of the cluster's coordinators. */
   readonly place: string;
   /** Where the shared memory goes: a directory of a file system in memory, for this node alone. */
   readonly memory: string;
-  /** The command line of a child process, to which its kind is added. */
-  readonly command: readonly string[];
+}
+
+/** A process as the supervisor knows it: its record, the version of its program, and when it began (milliseconds since 1970). */
+interface RunningChild extends ProcessEntry {
+  readonly version: string;
+  readonly startedAt: number;
 }
 
 /** A worker waits until these have left a database. */
@@ -57,15 +69,25 @@ export function workerCount(config: PleiadConfig): number {
   return Math.max(1, Math.min(wanted, Math.floor(config.pool.per_node / 2)));
 }
 
+/** How many processes of each kind a node has. */
+function processNumbers(config: PleiadConfig, memory: string): Readonly<Record<ProcessKind, number>> {
+  const [worker, executor] = [workerCount(config) + SPARE_WORKERS, executorCount(config, memory)];
+  return { listener: 1, transactions: 1, worker, executor };
+}
+
 export class Supervisor {
   private readonly options: NodeOptions;
   private readonly memory: NodeMemory;
-  private readonly children: Child[] = [];
+  private readonly children: Children;
+  private readonly gateSecrets: ReadonlyMap<string, string>;
+  /** What children are started from. */
+  private program: Program;
+  private reloading = false;
   private readonly listening = new Listening();
   private readonly connections = new HeldConnections();
   private readonly deliveries = new Deliveries(
     this.connections,
-    (life) => this.withLife(life),
+    (life) => this.children.withLife(life),
     (ids) => this.lose(ids),
   );
   /** Lives whose prepared transactions are still to be finished. */
@@ -79,41 +101,37 @@ export class Supervisor {
 
   private constructor(options: NodeOptions, gateSecrets: ReadonlyMap<string, string>) {
     this.options = options;
-    const { topology, config, memory, command } = options;
+    this.program = options;
+    this.gateSecrets = gateSecrets;
+    const { config, memory, log } = options;
+    this.memory = makeMemory(memory, { sessions: config.max_client_connections + ARRIVING_MAX });
+    this.looking = setInterval(() => this.endSilent(), LOOK_MS);
+    this.children = new Children({
+      memory: this.memory,
+      message: (child, message, handle) => this.heard(child, message, handle),
+      wrote: (text) => log.write(text),
+      ended: (child, reason, delayMs) => this.ended(child, reason, delayMs),
+      ready: (child) => this.ready(child),
+    });
+    for (const [kind, number] of Object.entries(processNumbers(config, memory)))
+      for (let i = 0; i < number; i++) this.start(kind as ProcessKind);
+  }
+
+  private start(kind: ProcessKind): Child {
+    const { topology, memory, place } = this.options;
+    const { config, command } = this.program;
     const workers = workerCount(config);
     const executors = executorCount(config, memory);
-    this.memory = makeMemory(memory, { sessions: config.max_client_connections + ARRIVING_MAX });
-    const kinds: ProcessKind[] = [
-      "listener",
-      "transactions",
-      ...Array<ProcessKind>(workers + SPARE_WORKERS).fill("worker"),
-      ...Array<ProcessKind>(executors).fill("executor"),
-    ];
-    this.looking = setInterval(() => this.endSilent(), LOOK_MS);
     const start = {
       memory,
       topology,
       config,
-      gateSecrets: [...gateSecrets],
-      place: options.place,
+      gateSecrets: [...this.gateSecrets],
+      place,
       workers,
       executors,
     };
-    kinds.forEach((kind, slot) =>
-      this.children.push(
-        new Child({
-          kind,
-          slot,
-          memory: this.memory,
-          command,
-          start,
-          message: (child, message, handle) => this.heard(child, message, handle),
-          wrote: (text) => options.log.write(text),
-          ended: (child, reason, delayMs) => this.ended(child, reason, delayMs),
-          ready: (child) => this.ready(child),
-        }),
-      ),
-    );
+    return this.children.start(kind, { command, start });
   }
 
   /** Resolves when all processes are ready; nobody listens yet. */
@@ -122,7 +140,7 @@ export class Supervisor {
     await makeSecrets(options.config);
     const supervisor = new Supervisor(options, gateSecrets);
     try {
-      await Promise.all(supervisor.children.map((child) => child.firstReady));
+      await Promise.all(supervisor.children.all.map((child) => child.firstReady));
     } catch (error) {
       await supervisor.close();
       throw error;
@@ -132,13 +150,49 @@ export class Supervisor {
 
   /** Lets clients in. Gives the port (0 took any). Throws CannotListen. */
   async listen(host: string, port: number): Promise<number> {
-    const taken = await this.listening.begin(this.only("listener"), host, port);
+    const taken = await this.listening.begin(this.children.only("listener"), host, port);
     this.tellAddress();
     return taken;
   }
 
-  processes(): readonly ProcessEntry[] {
-    return this.memory.processes.entries();
+  processes(): readonly RunningChild[] {
+    return this.memory.processes.entries().map((entry) => {
+      const child = this.children.withLife(entry.life);
+      return { ...entry, version: child?.version ?? "", startedAt: child?.startedAt ?? 0 };
+    });
+  }
+
+  /**
+   * Replaces all processes by such as are started from this program and with these settings; the clients stay. Throws CannotReplace,
+   * after which those that could not be replaced go on, and ReloadUnderWay.
+   */
+  async reload(program: Program, timeoutMs: number, step: (text: string) => void): Promise<void> {
+    if (this.reloading) throw new ReloadUnderWay();
+    this.reloading = true;
+    const before = this.program;
+    this.program = program;
+    try {
+      await makeSecrets(program.config);
+      await replaceAll({
+        children: this.children,
+        table: this.memory.processes,
+        numbers: processNumbers(program.config, this.options.memory),
+        start: (kind) => this.start(kind),
+        startAgain: (kind) => {
+          this.program = before;
+          this.start(kind);
+        },
+        replaced: (kind) => this.takesOver(kind),
+        timeoutMs,
+        step,
+      });
+    } catch (error) {
+      if (!(error instanceof CannotReplace && error.partly)) this.program = before;
+      throw error;
+    } finally {
+      this.reloading = false;
+      this.onChange();
+    }
   }
 
   /** Called after a process ended or runs again. */
@@ -149,9 +203,8 @@ export class Supervisor {
   /** Clients are told to go; then all processes stop, and the memory is given back. */
   async close(): Promise<void> {
     clearInterval(this.looking);
-    const of = (kind: ProcessKind) => this.children.filter((child) => child.kind === kind);
     for (const kind of ["listener", "worker", "executor", "transactions"] as const) {
-      await Promise.all(of(kind).map((child) => child.stop()));
+      await Promise.all(this.children.of(kind).map((child) => child.stop()));
       if (kind === "listener") this.listening.end();
       if (kind === "worker") this.connections.closeAll();
     }
@@ -162,22 +215,14 @@ export class Supervisor {
     const { processes } = this.memory;
     const turning = processes
       .entries()
-      .filter(({ state }) => state === "ready")
+      .filter(({ state }) => state !== "starting")
       .map(({ slot, life }) => ({ life, beats: processes.beats(slot) }));
     for (const life of this.silence.look(turning, performance.now())) {
-      const child = this.withLife(life);
+      const child = this.children.withLife(life);
       if (child === undefined) continue;
       this.options.log.warn("a process does not turn any more and is killed", { process: child.kind });
       child.kill();
     }
-  }
-
-  private only(kind: "listener" | "transactions"): Child {
-    return this.children.find((child) => child.kind === kind)!;
-  }
-
-  private withLife(life: number): Child | undefined {
-    return this.children.find((child) => child.life === life && child.pid !== undefined);
   }
 
   private heard(child: Child, message: FromProcess, handle: RawHandle | undefined): void {
@@ -192,23 +237,26 @@ export class Supervisor {
       case "adopt":
         return this.deliveries.add(message.ids, message.life);
       case "cancel":
-        this.withLife(this.memory.sessions.owner(message.id))?.send(message);
+        this.children.withLife(this.memory.sessions.owner(message.id))?.send(message);
         return;
       case "closed":
         for (const id of message.ids) this.connections.close(id);
-        if (child.kind !== "listener") this.only("listener").send(message);
+        if (child.kind !== "listener") this.children.only("listener").send(message);
         return;
       case "settled":
         this.unsettled.delete(message.life);
         return;
       case "announce":
-        return this.only("transactions").send({ ...message, life: child.life });
+        return this.children.only("transactions").send({ ...message, life: child.life });
       case "announced":
-        return this.withLife(message.life)?.send({ kind: "announced", ticket: message.ticket });
+        return this.children.withLife(message.life)?.send({ kind: "announced", ticket: message.ticket });
       case "leave":
         return this.allLeave(child, message.database, message.ticket);
       case "left":
         return this.left(child, message.ticket);
+      case "released":
+        return this.children.only("listener").send(message);
+      case "begun":
       case "ready":
       case "failed":
         // The child itself hears these.
@@ -218,12 +266,12 @@ export class Supervisor {
 
   private passOn({ kind, id, life }: Extract<FromProcess, { kind: "session" }>): void {
     const connection = this.connections.lend(id);
-    if (connection === undefined) return this.only("listener").send({ kind: "closed", ids: [id] });
+    if (connection === undefined) return this.children.only("listener").send({ kind: "closed", ids: [id] });
     const sent = (error: Error | null) => {
       connection.sent();
-      if (error !== null) this.only("listener").send({ kind: "returned", id, life });
+      if (error !== null) this.children.only("listener").send({ kind: "returned", id, life });
     };
-    const worker = this.withLife(life);
+    const worker = this.children.withLife(life);
     if (worker === undefined) sent(new Error("the worker has gone"));
     else worker.send({ kind, id }, connection.handle, sent);
   }
@@ -233,32 +281,36 @@ export class Supervisor {
       this.memory.sessions.close(id);
       this.connections.close(id);
     }
-    this.only("listener").send({ kind: "closed", ids });
+    this.children.only("listener").send({ kind: "closed", ids });
   }
 
   private ready(child: Child): void {
-    if (child.kind === "listener") this.listening.goOn(child, this.connections.ids());
-    if (child.kind === "transactions") {
-      for (const life of this.unsettled) child.send({ kind: "settle", life });
-      this.tellAddress();
-      for (const worker of this.children)
-        if (worker.kind === "worker") worker.send({ kind: "announce again" });
-    }
+    if (this.children.of(child.kind)[0] === child) this.takesOver(child.kind);
     this.onChange();
+  }
+
+  /** The process of which there is one of its kind has changed: it is told what the one before it knew. */
+  private takesOver(kind: ProcessKind): void {
+    if (kind === "listener") this.listening.goOn(this.children.only(kind), this.connections.ids());
+    if (kind !== "transactions") return;
+    for (const life of this.unsettled) this.children.only(kind).send({ kind: "settle", life });
+    this.tellAddress();
+    for (const worker of this.children.of("worker")) worker.send({ kind: "announce again" });
   }
 
   private tellAddress(): void {
     const { address } = this.listening;
-    if (address !== undefined) this.only("transactions").send({ kind: "address", address });
+    if (address !== undefined) this.children.only("transactions").send({ kind: "address", address });
   }
 
-  private ended(child: Child, reason: string, delayMs: number): void {
+  private ended(child: Child, reason: string, delayMs: number | "retired"): void {
     const { kind, life } = child;
-    this.options.log.warn("a process ended, starting it again", { process: kind, reason, delayMs });
+    if (delayMs === "retired") this.options.log.info("a process was replaced", { process: kind, reason });
+    else this.options.log.warn("a process ended, starting it again", { process: kind, reason, delayMs });
     if (kind === "worker") {
-      this.only("listener").send({ kind: "ended", life });
+      this.children.only("listener").send({ kind: "ended", life });
       this.unsettled.add(life);
-      this.only("transactions").send({ kind: "settle", life });
+      this.children.only("transactions").send({ kind: "settle", life });
     }
     for (const [ticket, waiting] of this.leaving) {
       if (waiting.child === child && waiting.life === life) this.leaving.delete(ticket);
@@ -269,7 +321,7 @@ export class Supervisor {
 
   private allLeave(child: Child, database: string, ticket: number): void {
     const others = new Set(
-      this.children.filter(
+      this.children.all.filter(
         (other) => other !== child && other.pid !== undefined && other.kind !== "listener",
       ),
     );

@@ -70,6 +70,8 @@ export async function runTransactionProcess(
       leaving.get(message.ticket)?.();
       leaving.delete(message.ticket);
     } else if (message.kind === "address") void membership.setAddress(message.address);
+    // Another process of this node goes on with its registration.
+    else if (message.kind === "retire") process.exit(0);
     else if (message.kind === "stop") void stop();
   });
   await channel.send({ kind: "ready" });

@@ -4,13 +4,19 @@ import { PgError, pgError } from "../../errors/pg-error.ts";
 import type { Log } from "../../observe/log.ts";
 import { backendKeyData } from "../../protocol/backend-messages.ts";
 import type { SessionHost } from "../../session/host.ts";
-import { judgeConversation, type Loss, type Position } from "../../session/judge-conversation.ts";
+import {
+  goesOnUnnoticed,
+  judgeConversation,
+  type Loss,
+  type Position,
+} from "../../session/judge-conversation.ts";
 import { KeptSession, readKept, type RestoredSession } from "../../session/kept-session.ts";
 import { Session, type Client } from "../../session/session.ts";
 import { Status } from "../../protocol/message-types.ts";
 import { SessionState, type SessionTable } from "../../shared-memory/session-table.ts";
-import { socketOf, type RawHandle } from "../raw-handle.ts";
 import { takeMail } from "../connection-mail.ts";
+import { letGoOf, sharedHandleOf, socketOf, type RawHandle } from "../raw-handle.ts";
+import { Departures } from "./departures.ts";
 import { tcpPosition } from "./tcp-position.ts";
 import { refuseClient, startClient, type ClientSession, type StartupOptions } from "./client-startup.ts";
 
@@ -30,9 +36,13 @@ function sessionLost(): PgError {
 /** What the rest of the node knows of this worker's clients, and hears of them. */
 export interface ClientRegister {
   readonly table: SessionTable;
+  /** Of this process. */
+  readonly life: number;
   counted(change: 1 | -1): void;
   /** These connections are over. */
   closed(ids: readonly number[]): void;
+  /** This session waits for another process. */
+  released(id: number): void;
   /** The session of another process is to be cancelled. */
   cancel(id: number): void;
 }
@@ -46,6 +56,7 @@ export class Reception {
   private readonly sessions = new Map<number, Session>();
   /** All connections, sessions or not yet. */
   private readonly sockets = new Map<number, net.Socket>();
+  private readonly departures = new Departures((id) => this.letGo(id));
   private gone: number[] = [];
   private onEmpty: (() => void) | undefined;
 
@@ -82,7 +93,7 @@ export class Reception {
     socket.once("close", () => this.closed(id));
   }
 
-  /** Connections of processes that were killed. Between those of two messages the worker's own sessions have their turn. */
+  /** Connections of processes that were killed, or have let go of them. Between those of two messages the worker's own sessions have their turn. */
   adoptAll(): void {
     const delivered = takeMail();
     for (const { id, handle } of delivered)
@@ -95,16 +106,25 @@ export class Reception {
 
   /** Goes on where the other process stopped, if that can be known for certain. */
   private adopt(handle: RawHandle, id: number): void {
-    const { table } = this.register;
-    const position = tcpPosition(handle.fd);
+    const { table, life } = this.register;
+    // It may be said twice: by a listener that died after it, and by the next one.
+    if (this.sockets.has(id) || table.owner(id) !== life || table.state(id) === SessionState.released)
+      return handle.close();
+    const said = table.conversation(id).state();
+    const released = table.state(id) === SessionState.assigned;
+    // Who let go of it has looked himself whether all is as he said.
+    const position = tcpPosition(handle.fd) ?? (released ? said : undefined);
     const socket = socketOf(handle);
     if (table.state(id) === SessionState.arriving && position?.read === 0) return this.receive(socket, id);
     this.open(socket, id);
     socket.on("error", () => {});
-    const verdict = judgeConversation(table.conversation(id).state(), position);
-    const kept = verdict.do === "go on" ? readKept(this.host.kept, id) : undefined;
-    this.log.debug("a connection of a process that died", { id, verdict: verdict.do });
-    const isSession = table.state(id) === SessionState.active && position !== undefined;
+    const verdict = judgeConversation(said, position);
+    const kept =
+      verdict.do === "go on" && position !== undefined
+        ? readKept(this.host.kept, id, position.written)
+        : undefined;
+    this.log.debug("a connection of another process", { id, released, verdict: verdict.do });
+    const isSession = table.isLoggedIn(id) && position !== undefined;
     if (isSession && verdict.do === "go on" && kept !== undefined)
       return this.goOn(socket, id, kept, verdict.loss, position);
     new KeptSession(this.host.kept, id).end();
@@ -120,12 +140,50 @@ export class Reception {
     { read, written }: Position,
   ): void {
     const conversation = this.register.table.conversation(id);
+    this.register.table.resume(id);
     // Until the client has heard of its loss, whoever comes after this process has to tell it.
     const status = loss.unaware ? Status.inTransaction : loss.status;
     conversation.goOn({ ...loss, status, read, written });
     const { user, database, options } = kept.state;
     const client = { socket, user, database, options, processId: id, conversation, rest: NOTHING };
-    this.begin({ ...client, keyData: NOTHING }).resume(kept, loss);
+    const session = this.begin({ ...client, keyData: NOTHING });
+    session.resume(kept, loss);
+    this.departures.began(session);
+  }
+
+  /** Another process is to go on with this session. */
+  handOver(id: number): void {
+    const session = this.sessions.get(id);
+    if (session !== undefined) this.departures.want(session);
+  }
+
+  /** Others are to go on with all sessions, also with those that log in yet. */
+  handOverAll(): void {
+    this.departures.wantAll(this.sessions.values());
+  }
+
+  /** No connection is left. */
+  get isEmpty(): boolean {
+    return this.sockets.size === 0;
+  }
+
+  /** False: something is begun that ends with this process. */
+  private letGo(id: number): boolean {
+    const [session, socket] = [this.sessions.get(id), this.sockets.get(id)];
+    const handle = socket && sharedHandleOf(socket);
+    if (session === undefined || socket === undefined || handle === undefined || !session.isIdle)
+      return false;
+    const said = session.client.conversation.state();
+    // What whoever takes over would find.
+    const verdict = judgeConversation(said, tcpPosition(handle.fd) ?? said);
+    if (!goesOnUnnoticed(verdict) || !session.letGo()) return false;
+    letGoOf(socket);
+    this.sessions.delete(id);
+    this.sockets.delete(id);
+    this.register.counted(-1);
+    this.register.table.release(id);
+    this.register.released(id);
+    return true;
   }
 
   private async accept(socket: net.Socket, id: number): Promise<void> {
@@ -158,6 +216,7 @@ export class Reception {
     const session = this.begin(client);
     try {
       await session.start();
+      this.departures.began(session);
     } catch (error) {
       session.fatal(error instanceof PgError ? error : pgError("XX000", String(error)));
     }
@@ -168,6 +227,7 @@ export class Reception {
     this.register.counted(1);
     const session = new Session(this.host, client, () => {
       this.sessions.delete(id);
+      this.departures.ended(id);
       this.register.table.close(id);
       this.register.counted(-1);
     });

@@ -1,5 +1,6 @@
 /** A session worker: serves the clients whose connections it is given. All that its sessions share hangs on the host made here. */
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Multiplexer } from "../../backend/multiplexer.ts";
 import { Pools } from "../../backend/pool.ts";
 import type { PleiadConfig } from "../../config/schema.ts";
@@ -32,6 +33,8 @@ const PUBLISH_MS = 500;
 const MEGABYTE = 1024 * 1024;
 /** Clients that were told to go may take so long to do so. */
 const STOP_MS_MAX = 1_500;
+/** How often a worker that gives its sessions away looks whether all have gone. */
+const RETIRE_LOOK_MS = 20;
 
 export async function runWorker(
   start: ProcessStart,
@@ -88,8 +91,10 @@ export async function runWorker(
   };
   const reception = new Reception(host, startup, config.max_client_connections, log, {
     table: memory.sessions,
+    life: start.life,
     counted: (change) => memory.processes.countSession(start.slot, change),
     closed: (ids) => void channel.send({ kind: "closed", ids }),
+    released: (id) => void channel.send({ kind: "released", id }),
     cancel: (id) => void channel.send({ kind: "cancel", id }),
   });
 
@@ -99,9 +104,18 @@ export async function runWorker(
     await Promise.race([reception.close(), new Promise((resolve) => setTimeout(resolve, STOP_MS_MAX))]);
     process.exit(0);
   };
+  const retire = async (ms: number) => {
+    const deadline = Date.now() + ms;
+    pools.keepNone();
+    reception.handOverAll();
+    while (!reception.isEmpty && Date.now() < deadline) await sleep(RETIRE_LOOK_MS);
+    await stop();
+  };
   channel.listen((message, handle) => {
     if (message.kind === "session" && handle !== undefined) reception.receive(socketOf(handle), message.id);
     else if (message.kind === "mail") reception.adoptAll();
+    else if (message.kind === "hand over") reception.handOver(message.id);
+    else if (message.kind === "retire") void retire(message.ms);
     else if (message.kind === "cancel") reception.cancel(message.id);
     else if (message.kind === "leave") fellows.asked(message.database, message.ticket);
     else if (message.kind === "left") fellows.answered(message.ticket);
