@@ -74,6 +74,8 @@ export type FromProcess =
   | { readonly kind: "session"; readonly id: number; readonly life: number }
   /** From the listener: the worker of this life goes on with these connections. */
   | { readonly kind: "adopt"; readonly ids: readonly number[]; readonly life: number }
+  /** From the listener: the worker of this life is to give that session to another. */
+  | { readonly kind: "hand over"; readonly id: number; readonly life: number }
   /** From a worker. */
   | { readonly kind: "released"; readonly id: number }
   | { readonly kind: "cancel"; readonly id: number }

@@ -21,7 +21,12 @@ async function become(kind: ProcessKind, start: ProcessStart, channel: Channel):
     });
   }
   const memory = NodeMemory.open(start.memory);
-  setInterval(() => memory.processes.beat(start.slot), BEAT_MS);
+  let before = performance.eventLoopUtilization();
+  setInterval(() => {
+    const now = performance.eventLoopUtilization();
+    memory.processes.beat(start.slot, performance.eventLoopUtilization(now, before).utilization);
+    before = now;
+  }, BEAT_MS);
   switch (kind) {
     case "listener":
       return (await import("./listener/listener.ts")).runListener(start, memory, channel, log);

@@ -16,11 +16,11 @@ export type MaySee = (role: string | undefined) => boolean;
 const time = (ms: number | undefined): string | undefined =>
   ms === undefined ? undefined : new Date(ms).toISOString();
 
-/** A process of this node: what it is, and how many clients it serves. */
+/** A process of this node: what it is, how many clients it serves, and how busy it is. */
 export function processRows({ processes }: NodeMemory): ViewRow[] {
   return processes
     .entries()
-    .map(({ kind, pid, state, restarts, sessions }) => [kind, pid, state, restarts, sessions]);
+    .map(({ kind, pid, state, restarts, sessions, load }) => [kind, pid, state, restarts, sessions, load]);
 }
 
 /** What a session waits for, in the manner of pg_stat_activity. */

@@ -33,7 +33,14 @@ interface SessionView {
 const VIEWS: Readonly<Record<string, SessionView>> = {
   processes: {
     schema: "pleiad",
-    columns: { kind: "text", pid: "int4", state: "text", restarts: "int4", sessions: "int4" },
+    columns: {
+      kind: "text",
+      pid: "int4",
+      state: "text",
+      restarts: "int4",
+      sessions: "int4",
+      load: "float4",
+    },
     rows: ({ host }) => processRows(host.memory),
   },
   activity: {

@@ -188,6 +188,16 @@ export class Conversation {
     return this.doubles[this.atDoubles + Double.written]!;
   }
 
+  /** Requests of the client since its session is with this process. */
+  get requests(): number {
+    return this.ints[this.at + Int.asked]!;
+  }
+
+  /** Neither encrypted nor with anything on a server, as of the last ReadyForQuery. */
+  get isFree(): boolean {
+    return this.ints[this.at + Int.flags] === 0;
+  }
+
   state(): ConversationState {
     const int = (field: number) => this.ints[this.at + field]!;
     const double = (field: number) => this.doubles[this.atDoubles + field]!;

@@ -10,7 +10,7 @@ test("a process is seen by all from its beginning to its end", () => {
   const [supervisor, worker] = twoViews();
   expect(worker.entries()).toEqual([]);
   const life = supervisor.begin(1, "worker", 0);
-  const entry = { slot: 1, kind: "worker", pid: 0, life, restarts: 0, sessions: 0 };
+  const entry = { slot: 1, kind: "worker", pid: 0, life, restarts: 0, load: 0, sessions: 0 };
   expect(worker.entries()).toEqual([{ ...entry, state: "starting" }]);
   supervisor.setPid(1, 4711);
   supervisor.setReady(1);
@@ -25,11 +25,12 @@ test("N1: whoever has the record next has another life, and nothing of the one b
   table.setPid(1, 4711);
   table.setReady(1);
   table.countSession(1, 1);
+  table.beat(1, 0.5);
   table.end(1);
   const second = table.begin(1, "worker", 1);
   expect(second).not.toBe(first);
   expect(table.entries()).toEqual([
-    { slot: 1, kind: "worker", state: "starting", pid: 0, life: second, restarts: 1, sessions: 0 },
+    { slot: 1, kind: "worker", state: "starting", pid: 0, life: second, restarts: 1, sessions: 0, load: 0 },
   ]);
 });
 
@@ -76,10 +77,11 @@ test("N9: the beats of a process are seen by others, each for itself", () => {
   supervisor.begin(0, "worker", 0);
   supervisor.begin(1, "worker", 0);
   const before = supervisor.beats(1);
-  worker.beat(1);
-  worker.beat(1);
+  worker.beat(1, 0.25);
+  worker.beat(1, 0.125);
   expect(supervisor.beats(1)).toBe(before + 2);
   expect(supervisor.beats(0)).toBe(0);
+  expect(supervisor.entries().map(({ load }) => load)).toEqual([0, 0.125]);
 });
 
 test("a kind that does not exist is not taken for another", () => {

@@ -16,8 +16,11 @@ export type ProcessKind = keyof typeof ProcessKind;
 export const ProcessState = { free: 0, starting: 1, ready: 2, leaving: 3 } as const;
 export type ProcessState = keyof typeof ProcessState;
 
-const Field = { state: 0, kind: 1, pid: 2, life: 3, restarts: 4, sessions: 5, beats: 6 } as const;
+const Field = { state: 0, kind: 1, pid: 2, life: 3, restarts: 4, sessions: 5, beats: 6, load: 7 } as const;
 type Field = (typeof Field)[keyof typeof Field];
+
+/** A load is kept in thousandths. */
+const LOAD_PARTS = 1000;
 
 export interface ProcessEntry {
   readonly slot: number;
@@ -30,6 +33,8 @@ export interface ProcessEntry {
   readonly restarts: number;
   /** Clients that it serves; of an executor, statements that it works for. */
   readonly sessions: number;
+  /** The part of the time in which its event loop did something, of the last half second. */
+  readonly load: number;
 }
 
 export class ProcessTable {
@@ -48,6 +53,7 @@ export class ProcessTable {
     this.set(slot, Field.life, life);
     this.set(slot, Field.restarts, restarts);
     this.set(slot, Field.sessions, 0);
+    this.set(slot, Field.load, 0);
     this.set(slot, Field.state, ProcessState.starting);
     return life;
   }
@@ -70,8 +76,9 @@ export class ProcessTable {
     Atomics.compareExchange(this.ints, at, ProcessState.leaving, ProcessState.ready);
   }
 
-  /** This process still turns. */
-  beat(slot: number): void {
+  /** This process still turns; `load`, from 0 to 1: so much of the time since the last beat. */
+  beat(slot: number, load: number): void {
+    this.set(slot, Field.load, Math.round(load * LOAD_PARTS));
     Atomics.add(this.ints, this.at(slot, Field.beats), 1);
   }
 
@@ -101,6 +108,7 @@ export class ProcessTable {
         life: this.get(slot, Field.life),
         restarts: this.get(slot, Field.restarts),
         sessions: this.get(slot, Field.sessions),
+        load: this.get(slot, Field.load) / LOAD_PARTS,
       });
     }
     return found;

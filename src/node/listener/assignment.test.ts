@@ -34,6 +34,7 @@ function assignment(serving: number): Assignment {
     give: (id, life, handle) => given.push({ id, life, fd: handle?.fd }),
     refuse: (handle) => refused.push(handle.fd),
     closed: (ids) => over.push(...ids),
+    handOver: () => expect.unreachable("nobody is busy"),
   });
 }
 

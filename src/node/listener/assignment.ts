@@ -1,7 +1,9 @@
-/** Which worker serves which connection: the one that has the fewest. What it goes by is in the shared memory, for the next listener too. */
+/** Which worker serves which connection: a new one that which has the fewest, later one that has time. What it goes by is in the shared memory, for the next listener too. */
 import type { NodeMemory } from "../../shared-memory/node-memory.ts";
+import type { ProcessEntry } from "../../shared-memory/process-table.ts";
 import { SessionState } from "../../shared-memory/session-table.ts";
 import type { RawHandle } from "../raw-handle.ts";
+import { Balance } from "./balance.ts";
 
 /** New connections that may wait for a record: of a storm nobody is sent away who can be heard a moment later (row N4). */
 const OUTSIDE_MAX = 10_000;
@@ -15,6 +17,8 @@ export interface AssignmentActions {
   refuse(handle: RawHandle): void;
   /** Nobody goes on with these. */
   closed(ids: readonly number[]): void;
+  /** The worker of this life is to let go of the session. */
+  handOver(id: number, life: number): void;
 }
 
 export class Assignment {
@@ -26,10 +30,13 @@ export class Assignment {
   /** New connections that no worker has yet. */
   private readonly arrived = new Map<number, RawHandle>();
   /** Connections of each worker, by its life. */
-  private readonly load = new Map<number, number>();
+  private readonly connections = new Map<number, number>();
   /** Connections for which no worker is ready. */
   private readonly waiting = new Set<number>();
   private looking: NodeJS.Timeout | undefined;
+  private readonly balancing = new Balance();
+  /** Sessions that are to go to the worker of this life. */
+  private readonly wanted = new Map<number, number>();
 
   /** `serving`: workers that get connections at the same time. */
   constructor(memory: NodeMemory, serving: number, actions: AssignmentActions) {
@@ -44,7 +51,7 @@ export class Assignment {
     const there = new Set(held);
     const lives = new Set(processes.entries().map(({ life }) => life));
     const taken = sessions.taken();
-    this.load.clear();
+    this.connections.clear();
     for (const id of taken) this.count(sessions.owner(id), 1);
     for (const id of taken)
       if (sessions.state(id) === SessionState.closed || !there.has(id)) this.drop(id);
@@ -80,7 +87,24 @@ export class Assignment {
   /** Its worker has let go of it, so that another may have it. */
   released(id: number): void {
     const { sessions } = this.memory;
-    if (sessions.isCurrent(id) && sessions.beginAssignment(id)) this.assign(id);
+    if (sessions.isCurrent(id) && sessions.beginAssignment(id))
+      this.assign(id, this.servingWorkers(), this.wanted.get(id));
+    this.wanted.delete(id);
+  }
+
+  /** Lets busy workers give sessions to idle ones; to be called about once a second. */
+  balance(now: number): void {
+    const { sessions } = this.memory;
+    const activities = () =>
+      sessions.taken().map((id) => {
+        const { requests, isFree } = sessions.conversation(id);
+        const movable = isFree && sessions.state(id) === SessionState.active;
+        return { id, owner: sessions.owner(id), requests, movable };
+      });
+    for (const { id, from, to } of this.balancing.look(this.servingWorkers(), activities, now)) {
+      this.wanted.set(id, to);
+      this.actions.handOver(id, from);
+    }
   }
 
   /** Nothing that was accepted is here any more. */
@@ -91,6 +115,7 @@ export class Assignment {
   /** Its worker is done with it. */
   closed(id: number): void {
     const { sessions } = this.memory;
+    this.wanted.delete(id);
     if (!sessions.isCurrent(id)) return;
     this.count(sessions.owner(id), -1);
     sessions.free(id);
@@ -101,11 +126,11 @@ export class Assignment {
   /** What a worker served that has died goes to others. */
   workerEnded(life: number): void {
     const { sessions } = this.memory;
-    const ready = this.ready();
+    const serving = this.servingWorkers();
     for (const id of sessions.ownedBy(life))
       if (sessions.state(id) === SessionState.closed) this.drop(id);
-      else this.assign(id, ready);
-    this.load.delete(life);
+      else this.assign(id, serving);
+    this.connections.delete(life);
   }
 
   private drop(id: number): void {
@@ -115,11 +140,12 @@ export class Assignment {
   }
 
   private count(life: number, change: 1 | -1): void {
-    this.load.set(life, Math.max(0, (this.load.get(life) ?? 0) + change));
+    this.connections.set(life, Math.max(0, (this.connections.get(life) ?? 0) + change));
   }
 
-  private assign(id: number, ready = this.ready()): void {
-    const worker = this.leastBusy(ready);
+  /** `wish`: to this worker, if it serves. */
+  private assign(id: number, serving = this.servingWorkers(), wish?: number): void {
+    const worker = serving.find(({ life }) => life === wish)?.life ?? this.fewest(serving);
     if (worker === undefined) {
       this.waiting.add(id);
       this.looking ??= setInterval(() => this.assignWaiting(), LOOK_AGAIN_MS);
@@ -135,27 +161,27 @@ export class Assignment {
   }
 
   private assignWaiting(): void {
-    const ready = this.ready();
-    if (ready.length === 0) return;
+    const serving = this.servingWorkers();
+    if (serving.length === 0) return;
     clearInterval(this.looking);
     this.looking = undefined;
     const waiting = [...this.waiting];
     this.waiting.clear();
-    for (const id of waiting) if (this.memory.sessions.isCurrent(id)) this.assign(id, ready);
+    for (const id of waiting) if (this.memory.sessions.isCurrent(id)) this.assign(id, serving);
   }
 
-  /** Lives of the workers that serve; the youngest stand by for one that dies. */
-  private ready(): number[] {
+  /** The youngest stand by for one that dies. */
+  private servingWorkers(): readonly ProcessEntry[] {
     return this.memory.processes
       .entries()
       .filter(({ kind, state }) => kind === "worker" && state === "ready")
-      .map(({ life }) => life)
-      .toSorted((a, b) => a - b)
+      .toSorted((a, b) => a.life - b.life)
       .slice(0, this.serving);
   }
 
-  private leastBusy(ready: readonly number[]): number | undefined {
-    const connections = (life: number) => this.load.get(life) ?? 0;
-    return ready.toSorted((a, b) => connections(a) - connections(b))[0];
+  /** The worker with the fewest connections. */
+  private fewest(serving: readonly ProcessEntry[]): number | undefined {
+    const count = (life: number) => this.connections.get(life) ?? 0;
+    return serving.map(({ life }) => life).toSorted((a, b) => count(a) - count(b))[0];
   }
 }

@@ -12,6 +12,7 @@ import { handleOf, handleOfServer, type RawHandle } from "../raw-handle.ts";
 import { Assignment } from "./assignment.ts";
 
 const BACKLOG = 4096;
+const BALANCE_MS = 1_000;
 /** How often a listener that ends looks whether all that it has accepted has left it. */
 const RETIRE_LOOK_MS = 10;
 
@@ -49,7 +50,9 @@ export async function runListener(
       handle.close();
     },
     closed: (ids) => void channel.send({ kind: "closed", ids }),
+    handOver: (id, life) => void channel.send({ kind: "hand over", id, life }),
   });
+  setInterval(() => assignment.balance(performance.now()), BALANCE_MS);
   const server = net.createServer({ pauseOnConnect: true }, (socket) => {
     let handle: RawHandle;
     try {

@@ -254,6 +254,9 @@ export class Supervisor {
         return this.allLeave(child, message.database, message.ticket);
       case "left":
         return this.left(child, message.ticket);
+      case "hand over":
+        this.children.withLife(message.life)?.send({ kind: message.kind, id: message.id });
+        return;
       case "released":
         return this.children.only("listener").send(message);
       case "begun":
