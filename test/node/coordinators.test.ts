@@ -147,6 +147,20 @@ test("the transaction process of either is killed: definitions go on, and are se
   }
 });
 
+test("either is reloaded: definitions go on, both stay registered as they were", async () => {
+  const clients = await connect();
+  const before = await epochs();
+  for (const [i, at] of [first, second].entries()) {
+    const [definer, reader] = i === 0 ? clients : clients.toReversed();
+    const { code, stderr } = await pleiad("reload", "--data", at.data);
+    expect([code, stderr]).toEqual([0, expect.not.stringContaining("could not")]);
+    expect((await within("CREATE", definer!.ask("CREATE TABLE made (a int)"))).error).toBeUndefined();
+    expect((await within("SELECT", reader!.ask("SELECT * FROM made"))).error).toBeUndefined();
+    expect((await within("DROP", reader!.ask("DROP TABLE made"))).error).toBeUndefined();
+  }
+  expect(await epochs()).toEqual(before);
+});
+
 interface Load {
   running: boolean;
   done: number;
