@@ -4,6 +4,7 @@
  * sources pause (row S12 of the failure modes: a client that never reads costs a fixed amount of memory).
  */
 import { Backend } from "../protocol/message-types.ts";
+import type { AnswerCopy } from "./answer-copy.ts";
 
 /** Told of every write, so that who takes over from this process knows what the client has got. */
 export interface WriteCounter {
@@ -77,6 +78,9 @@ export class ClientOutput {
   /** Set while statements run whose answers are not the client's: gets their frames, except what is always the client's. */
   divertTo: ((buffer: Buffer, start: number, end: number) => void) | undefined;
 
+  /** Gets everything that the client gets, while set. */
+  copyTo: AnswerCopy | undefined;
+
   push(buffer: Buffer): void {
     this.append(buffer, 0, buffer.length);
   }
@@ -84,6 +88,7 @@ export class ClientOutput {
   append(buffer: Buffer, start: number, end: number): void {
     if (this.divertTo !== undefined && !ALWAYS_THE_CLIENTS.has(buffer[start]!))
       return this.divertTo(buffer, start, end);
+    if (this.copyTo !== undefined) this.copyTo.add(buffer, start, end);
     if (this.chunk === buffer && this.chunkEnd === start) {
       this.chunkEnd = end;
     } else {

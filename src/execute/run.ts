@@ -110,6 +110,11 @@ export class Preface {
     return this.bytes === undefined;
   }
 
+  /** What is still to be sent. */
+  get left(): Buffer | undefined {
+    return this.bytes;
+  }
+
   sendTo(output: ClientOutput): void {
     this.sent = true;
     if (this.bytes === undefined) return;

@@ -9,6 +9,7 @@ import type { SharedDatabase } from "../shared-memory/shared-database.ts";
 import type { SharedStore } from "../shared-memory/store.ts";
 import type { Admission } from "./admission.ts";
 import type { DatabaseCatalogs } from "./database-catalog.ts";
+import type { ResultCache } from "./result-cache.ts";
 
 /** Counted by the sessions of one process. */
 export interface SessionCounts {
@@ -32,6 +33,9 @@ export interface SessionHost {
   /** What sessions of this process have done since it began. */
   readonly counts: SessionCounts;
   readonly store: SharedStore;
+  readonly results: ResultCache;
+  /** Record of this process in the node's memory. */
+  readonly slot: number;
   /** What outlives the process that serves a session. */
   readonly kept: SharedDatabase;
   /** By server: what passes the gate (catalog/install-gate.ts). */

@@ -21,13 +21,15 @@ const REPORTED = [
   "TimeZone",
 ] as const;
 
-/** Behind what is reported, for Pleiad's own use: statement_timeout in ms. */
+/** Behind what is reported, for Pleiad's own use: statement_timeout in ms, and whether answers may come from the result cache. */
 const SHOW_SQL = `SELECT ${REPORTED.map((name) => `current_setting('${name}', true)`).join(", ")},
-  (extract(epoch FROM current_setting('statement_timeout')::pg_catalog.interval) * 1000)::pg_catalog.int8`;
+  (extract(epoch FROM current_setting('statement_timeout')::pg_catalog.interval) * 1000)::pg_catalog.int8,
+  current_setting('pleiad.result_cache', true)`;
 
 export class ReportedParameters {
   private readonly session: Session;
   private sent: (string | null)[] = [];
+  private resultCache = false;
 
   constructor(session: Session) {
     this.session = session;
@@ -42,6 +44,11 @@ export class ReportedParameters {
     return Number(this.sent[REPORTED.length] ?? 0);
   }
 
+  /** The session's pleiad.result_cache; also by a rule for its role or database. */
+  get usesResultCache(): boolean {
+    return this.resultCache;
+  }
+
   /** What the client was told last. */
   get told(): readonly (string | null)[] {
     return this.sent;
@@ -49,7 +56,12 @@ export class ReportedParameters {
 
   /** Another process has told the client. */
   wereTold(values: readonly (string | null)[]): void {
-    this.sent = [...values];
+    this.remember([...values]);
+  }
+
+  private remember(values: (string | null)[]): void {
+    this.sent = values;
+    this.resultCache = /^(?:on|true|yes|1)$/i.test(values[REPORTED.length + 1] ?? "");
   }
 
   /** Asks the catalog node, under the session's settings, and tells the client what is new. */
@@ -66,7 +78,7 @@ export class ReportedParameters {
         const value = values![i]!;
         if (value !== null && value !== this.sent[i]) output.push(parameterStatus(name, value));
       });
-      this.sent = values!;
+      this.remember(values!);
     } finally {
       lease.release();
     }

@@ -5,7 +5,9 @@ import { runOnCatalog } from "../execute/run-on-catalog.ts";
 import type { Outcome, Run } from "../execute/run.ts";
 import { refusal } from "../errors/refusal.ts";
 import { noteDrawing } from "./last-values.ts";
+import type { Reach } from "../shared-memory/writer-states.ts";
 import type { PlannedStatement } from "./planned-statement.ts";
+import { runCached } from "./run-cached.ts";
 import type { Session } from "./session.ts";
 import { withCatalogState } from "./statements/catalog-state.ts";
 import { runCall, runDo } from "./statements/block.ts";
@@ -49,6 +51,20 @@ const HANDLERS: ReadonlyMap<string, StatementHandler> = new Map<string, Statemen
   ["CallStmt", runCall],
 ]);
 
+/** Statements without rows or definitions of their own; what EXECUTE runs, and what a transaction has written, counts by itself. */
+const WRITE_NOTHING: ReadonlySet<string> = new Set([
+  "TransactionStmt",
+  "VariableSetStmt",
+  "VariableShowStmt",
+  "PrepareStmt",
+  "ExecuteStmt",
+  "DeallocateStmt",
+  "ClosePortalStmt",
+  "ListenStmt",
+  "NotifyStmt",
+  "UnlistenStmt",
+]);
+
 export function runStatement(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {
   if (session.lostTransaction !== undefined && planned.tag === "TransactionStmt")
     return reportLoss(session, planned, run);
@@ -64,7 +80,9 @@ export function runStatement(session: Session, planned: PlannedStatement, run: R
   session.watch.begin(planned);
   noteDrawing(session, planned);
   if (planned.plan?.kind === "read" && !planned.plan.writes && session.refusedTemporaries.isEmpty)
-    return runRead(session.context, planned.plan, run);
+    return session.reported.usesResultCache
+      ? runCached(session, planned, planned.plan, run)
+      : runRead(session.context, planned.plan, run);
   return runWatched(session, planned, run);
 }
 
@@ -97,6 +115,18 @@ async function dispatch(session: Session, planned: PlannedStatement, run: Run): 
   // What stands alone is committed by the time that its answer comes.
   const reads = (plan?.kind === "read" || plan?.kind === "catalog") && !plan.writes;
   if (!reads && !session.transaction.active) session.client.conversation.mayCommit();
+  if (reads || WRITE_NOTHING.has(planned.tag)) return runPlan(session, planned, run);
+  const inTransaction = () => session.transaction.active;
+  return session.writing.during(reachOf(planned), inTransaction, () => runPlan(session, planned, run));
+}
+
+/** Rows are written in the session's database; what else is done may concern roles, or other databases. */
+function reachOf({ plan, tag }: PlannedStatement): Reach {
+  return plan?.kind === "write" || tag === "CopyStmt" ? "database" : "everywhere";
+}
+
+async function runPlan(session: Session, planned: PlannedStatement, run: Run): Promise<Outcome> {
+  const { plan } = planned;
   if (plan?.kind === "read") return runRead(session.context, plan, run);
   if (plan?.kind === "write") return runWriting(session, plan, run);
   if (plan?.kind === "catalog") {

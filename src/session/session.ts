@@ -17,6 +17,7 @@ import { SessionTransaction } from "../transaction/session-transaction.ts";
 import { SessionSettings } from "../transaction/settings.ts";
 import type { Conversation } from "../shared-memory/conversation.ts";
 import type { Execution } from "../shared-memory/execution-table.ts";
+import type { DatabaseWriters } from "../shared-memory/writer-states.ts";
 import { Admittance } from "./admittance.ts";
 import { CatalogView } from "./catalog-view.ts";
 import { Cursors } from "./cursors.ts";
@@ -33,6 +34,7 @@ import { runStatement } from "./run-statement.ts";
 import { simpleQuery } from "./simple-query.ts";
 import { StatementWaits } from "./statement-waits.ts";
 import { Temporaries } from "./temporaries.ts";
+import { Writing } from "./writing.ts";
 import { Frontend } from "../protocol/message-types.ts";
 import { lossError, type Loss } from "./judge-conversation.ts";
 import { KeptSession, type KeptState, type RestoredSession } from "./kept-session.ts";
@@ -75,6 +77,10 @@ export class Session {
   /** To be told at the next statement: the transaction block that the client believes to be in is no more. */
   lostTransaction: PgError | undefined;
   readonly cursors: Cursors;
+  /** Who writes in the session's database, in all sessions. */
+  readonly writers: DatabaseWriters;
+  /** What this session writes. */
+  readonly writing: Writing;
   readonly refusedTemporaries = new RefusedTemporaries();
   readonly temporaries: Temporaries;
   /** What the running statement was planned for. */
@@ -115,6 +121,12 @@ export class Session {
       this.startupSettings,
       this.waits,
     );
+    this.writers = host.memory.writers.of(client.database, host.slot);
+    this.writing = new Writing(this.writers);
+    this.transaction.watchEnd({
+      ended: () => this.writing.transactionEnded(),
+      lost: () => this.writing.loseSight(),
+    });
     this.cursors = new Cursors(this.transaction);
     this.temporaries = new Temporaries(this.transaction, this.refusedTemporaries);
     this.catalog = host.catalogs.of(client.database);

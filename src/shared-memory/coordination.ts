@@ -7,7 +7,7 @@ import { monotonicMs } from "./monotonic-clock.ts";
 
 const LEASE_DOUBLES = 2;
 const INTS = 4;
-const Field = { epoch: 0, others: 1 } as const;
+const Field = { epoch: 0, others: 1, metOthers: 2 } as const;
 const INTS_OF_A_DOUBLE = 2;
 
 export const coordinationInts = LEASE_DOUBLES * INTS_OF_A_DOUBLE + INTS;
@@ -47,7 +47,13 @@ export class Coordination {
   }
 
   set others(count: number) {
+    if (count > 0) Atomics.store(this.ints, Field.metOthers, 1);
     Atomics.store(this.ints, Field.others, count);
+  }
+
+  /** False as soon as there has been another coordinator since this node began: it begins to work only when all know of it. */
+  get hasBeenAlone(): boolean {
+    return Atomics.load(this.ints, Field.metOthers) === 0;
   }
 
   /** What is known of definitions is what holds. */

@@ -13,12 +13,13 @@ import { ProcessCounters, counterInts } from "./process-counters.ts";
 import { PROCESSES_MAX, ProcessTable, processInts } from "./process-table.ts";
 import { SessionTable, sessionInts } from "./session-table.ts";
 import { TASKS_MAX, TaskTable, taskInts } from "./task-table.ts";
+import { WriterStates, writerInts } from "./writer-states.ts";
 
 const INT_BYTES = 4;
 const HEADER_INTS = 16;
 /** "PLEI", and the version of all that processes of different programs would have to agree on: this file, what is in the store, their messages. */
 const MAGIC = 0x504c4549;
-const LAYOUT = 4;
+const LAYOUT = 5;
 const FILE = "node-memory";
 
 export interface NodeMemorySize {
@@ -41,6 +42,7 @@ function layoutOf({ sessions }: NodeMemorySize) {
     coordination: coordinationInts,
     processes: processInts,
     definitions: definitionInts(PROCESSES_MAX),
+    writers: writerInts(PROCESSES_MAX),
     sessions: sessionInts(sessions),
     executions: executionInts(sessions),
     tasks: taskInts,
@@ -57,6 +59,7 @@ export class NodeMemory {
   readonly coordination: Coordination;
   readonly processes: ProcessTable;
   readonly definitions: DefinitionStates;
+  readonly writers: WriterStates;
   readonly sessions: SessionTable;
   readonly executions: ExecutionTable;
   readonly tasks: TaskTable;
@@ -76,6 +79,7 @@ export class NodeMemory {
     this.coordination = new Coordination(section("coordination"));
     this.processes = new ProcessTable(section("processes"));
     this.definitions = new DefinitionStates(section("definitions"));
+    this.writers = new WriterStates(section("writers"));
     this.sessions = new SessionTable(section("sessions"));
     this.executions = new ExecutionTable(section("executions"));
     this.tasks = new TaskTable(section("tasks"));
@@ -86,6 +90,7 @@ export class NodeMemory {
   /** A process has ended: what it alone had is given back. `process`: its record in the table of processes. */
   forgetProcess(process: number, life: number): void {
     this.definitions.forgetProcess(process);
+    this.writers.forgetProcess(process);
     this.tasks.forget(life);
     this.counters.reset(process);
     this.admission.forgetProcess(process);
@@ -106,6 +111,7 @@ export class NodeMemory {
       region("coordination"),
       region("processes", PROCESSES_MAX, processes),
       region("definitions"),
+      region("writers"),
       region("sessions", this.size.sessions, sessions),
       region("executions", this.size.sessions, sessions),
       region("tasks", TASKS_MAX, this.tasks.entries().length),

@@ -14,6 +14,9 @@ export const COUNTERS = [
   "connection_waits",
   "admission_waits",
   "admission_refusals",
+  "results_found",
+  "results_kept",
+  "results_refused",
 ] as const;
 export type Counter = (typeof COUNTERS)[number];
 export type Counts = Readonly<Record<Counter, number>>;

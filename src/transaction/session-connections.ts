@@ -5,6 +5,7 @@
 import type { BackendConnection } from "../backend/backend-connection.ts";
 import type { Pools, Waiting } from "../backend/pool.ts";
 import { pgError } from "../errors/pg-error.ts";
+import { Status } from "../protocol/message-types.ts";
 import { leaseOf, sendPrelude, type Lease } from "./lease.ts";
 import { PinnedConnections } from "./pinned-connections.ts";
 import { isCustom } from "./settings.ts";
@@ -60,8 +61,12 @@ export class SessionConnections {
     });
   }
 
+  /** Told when a connection comes back on which a server may still be at work. */
+  lost: (() => void) | undefined;
+
   /** The session's own connections stay with it. */
   give(connection: BackendConnection): void {
+    if (connection.closed || connection.depth > 0 || connection.status !== Status.idle) this.lost?.();
     for (const name of this.customTried) connection.customSettings.add(name);
     if (!this.pinned.has(connection)) this.pools.give(connection);
   }

@@ -21,8 +21,17 @@ interface Savepoint {
   readonly settings: SettingsMark;
 }
 
+/** Who has to know when nothing of a session happens on servers any more. */
+export interface EndWatcher {
+  /** A transaction has ended, as far as this process has to do with it. */
+  ended(): void;
+  /** Some server may still be at work: a connection was lost, or a transaction is finished later. */
+  lost(): void;
+}
+
 export class SessionTransaction {
   private readonly log: CommitLog;
+  private watcher: EndWatcher | undefined;
   /** The connections that the session works with, within a transaction or not. */
   readonly connections: SessionConnections;
   private readonly settingsInForce: SettingsInForce;
@@ -47,9 +56,22 @@ export class SessionTransaction {
     settings: SessionSettings,
     waiting: Waiting,
   ) {
-    this.log = log;
+    this.log = {
+      nextName: () => log.nextName(),
+      decide: (...decision) => log.decide(...decision),
+      forget: (name) => log.forget(name),
+      finishLater: (...transaction) => {
+        this.watcher?.lost();
+        log.finishLater(...transaction);
+      },
+    };
     this.settingsInForce = new SettingsInForce(settings);
     this.connections = new SessionConnections(pools, user, database, this.settingsInForce, waiting);
+  }
+
+  watchEnd(watcher: EndWatcher): void {
+    this.watcher = watcher;
+    this.connections.lost = () => watcher.lost();
   }
 
   get user(): string {
@@ -280,6 +302,8 @@ export class SessionTransaction {
     this.participants.clear();
     this.connections.close();
     this.kind = "none";
+    this.watcher?.lost();
+    this.watcher?.ended();
   }
 
   private end(committed: boolean): void {
@@ -296,5 +320,6 @@ export class SessionTransaction {
     this.changedCatalog = false;
     this.snapshotNodes = undefined;
     this.beginSql = "BEGIN";
+    this.watcher?.ended();
   }
 }

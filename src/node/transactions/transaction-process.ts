@@ -7,9 +7,11 @@ import { Membership } from "../../coordinators/membership.ts";
 import type { Log } from "../../observe/log.ts";
 import type { NodeMemory } from "../../shared-memory/node-memory.ts";
 import { Recovery } from "../../transaction/recovery.ts";
+import { RunningTransactions } from "../../transaction/running-transactions.ts";
 import type { Channel } from "../channel.ts";
 import type { ProcessStart } from "../messages.ts";
 import { Sweeping } from "./sweeping.ts";
+import { watchWriters } from "./writer-watch.ts";
 
 const POOL = { perServerMax: 4, waitMsMax: 10_000 };
 
@@ -51,6 +53,8 @@ export async function runTransactionProcess(
   );
   await membership.join();
   await sweeping.recover();
+  const withRows = topology.servers.filter(({ kind }) => kind !== "compute").map(({ name }) => name);
+  void watchWriters(memory, new RunningTransactions(pools, topology.internalRole, withRows), log);
 
   const stop = async () => {
     await membership.leave().catch(() => {});

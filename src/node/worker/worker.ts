@@ -10,6 +10,7 @@ import { loadCertificate } from "../../security/certificate.ts";
 import { Admission, type AdmissionLimits } from "../../session/admission.ts";
 import { DatabaseCatalogs } from "../../session/database-catalog.ts";
 import type { SessionCounts, SessionHost } from "../../session/host.ts";
+import { ResultCache } from "../../session/result-cache.ts";
 import { SharedDefinitions } from "../../session/shared-definitions.ts";
 import type { NodeMemory } from "../../shared-memory/node-memory.ts";
 import type { Counts } from "../../shared-memory/process-counters.ts";
@@ -55,6 +56,12 @@ export async function runWorker(
     sizeBytes: config.shared_memory * MEGABYTE,
   });
   const shared = new SharedDefinitions(store);
+  const results = new ResultCache(
+    store.database("results", "cache"),
+    config.shared_memory * MEGABYTE,
+    memory.writers,
+    coordination,
+  );
   const counts: SessionCounts = { statements: 0, plansMade: 0 };
   const host: SessionHost = {
     pools,
@@ -73,6 +80,8 @@ export async function runWorker(
     admission: new Admission(memory.admission.of(start.slot), admissionLimits(config)),
     counts,
     store,
+    results,
+    slot: start.slot,
     kept: store.database("sessions", "kept"),
     gateSecrets: new Map(start.gateSecrets),
     leaveDatabase: (database) => fellows.leaveDatabase(database),
@@ -133,7 +142,7 @@ function admissionLimits({ admission, pool, data_nodes }: PleiadConfig): Admissi
 }
 
 function countsOf(
-  { counts: { statements, plansMade }, pools, multiplexer, admission }: SessionHost,
+  { counts: { statements, plansMade }, pools, multiplexer, admission, results }: SessionHost,
   shared: SharedDefinitions,
 ): Counts {
   const { lent, waited, opened, open } = pools.counts;
@@ -149,6 +158,9 @@ function countsOf(
     connection_waits: waited,
     admission_waits: admission.waits,
     admission_refusals: admission.refusals,
+    results_found: results.found,
+    results_kept: results.kept,
+    results_refused: results.refused,
   };
 }
 
