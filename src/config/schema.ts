@@ -118,7 +118,8 @@ const server = z.strictObject({
     .record(z.string().regex(/^[A-Za-z_][\w.]*$/), z.union([z.string(), z.number(), z.boolean()]))
     .default({})
     .describe(
-      "Further settings of PostgreSQL for every server, as in `work_mem: 64MB`. They win over Pleiad's own choices.",
+      "Further settings of PostgreSQL for every server, as in `work_mem: 64MB`. They win over Pleiad's own choices, one of which is that " +
+        "a statement's text is not logged with its error: `log_min_error_statement: error` changes that.",
     ),
 });
 
@@ -257,7 +258,12 @@ export const configSchema = z.strictObject({
   server: server
     .prefault({})
     .describe("Settings of the PostgreSQL servers. They take effect at the next start."),
-  log: log.prefault({}).describe("The coordinator's log, `logs/coordinator.log` in the data directory."),
+  log: log
+    .prefault({})
+    .describe(
+      "The coordinator's log, `logs/coordinator.log` in the data directory: up to 10 MB and three old files. Servers' logs are beside it: up " +
+        "to 20 MB and what is written in a second, and three old files of 20 MB.",
+    ),
 });
 
 /** A valid configuration with all defaults filled in; `data` is an absolute path. */

@@ -33,6 +33,16 @@ test("a server goes on writing to its open log; old ones are kept up to a number
   }
 });
 
+test("O3: of what was written between two looks the end is kept, so that an old file is bounded too", () => {
+  const directory = mkdtempSync(join(tmpdir(), "pleiad-rotate-"));
+  const path = join(directory, "dn1.log");
+  writeFileSync(path, `${"first ".repeat(1000)}last`);
+  expect(rotateWhenLarge(path, 100)).toBe(true);
+  expect(readFileSync(`${path}.1`, "utf8")).toBe(`${"first ".repeat(1000)}last`.slice(-100));
+  expect(readFileSync(path, "utf8")).toBe("");
+  rmSync(directory, { recursive: true });
+});
+
 test("no log yet: nothing to do", () => {
   const directory = mkdtempSync(join(tmpdir(), "pleiad-rotate-"));
   writeFileSync(join(directory, "x"), "");

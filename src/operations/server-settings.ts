@@ -66,6 +66,8 @@ export function settingsText(instance: Instance, server: PleiadConfig["server"])
     // Row N3: what a process that died was running ends soon, and its locks with it. Only some systems can tell PostgreSQL of that.
     ...(process.platform === "linux" ? { client_connection_check_interval: "500ms" } : {}),
     log_line_prefix: "%m [%p] %q%u@%d ",
+    // Row O3: of a statement that fails its error is logged, not its text, which may be long and hold what is nobody's business.
+    log_min_error_statement: "panic",
     ...ofKind(instance, server),
     ...server.settings,
   };
