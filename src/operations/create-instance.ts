@@ -7,6 +7,7 @@ import { execFile, spawn } from "node:child_process";
 import { appendFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
+import { memoryHint, noMemoryLine } from "./memory-directory.ts";
 import { OperationError } from "./operation-error.ts";
 import type { PostgresBinaries } from "./postgres-binaries.ts";
 import type { RunUser } from "./run-user.ts";
@@ -44,7 +45,10 @@ const LINES_MAX = 5;
 
 function failure(what: string, error: unknown): OperationError {
   const { stderr, stdout, message } = error as { stderr?: string; stdout?: string; message: string };
-  const lines = (stderr?.trim() || stdout?.trim() || message).split("\n");
+  const output = stderr?.trim() || stdout?.trim() || message;
+  const noMemory = noMemoryLine(output);
+  if (noMemory !== undefined) return new OperationError(`${what} failed: ${noMemory}`, memoryHint);
+  const lines = output.split("\n");
   const full = lines.some((line) => line.endsWith("No space left on device"));
   return new OperationError(
     `${what} failed: ${(full ? lines.slice(0, 1) : lines.slice(0, LINES_MAX)).join("\n")}`,

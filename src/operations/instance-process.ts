@@ -4,6 +4,7 @@ import { closeSync, fstatSync, openSync, readSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Instance } from "./instance.ts";
+import { memoryHint, noMemoryLine } from "./memory-directory.ts";
 import { OperationError } from "./operation-error.ts";
 import type { PostgresBinaries } from "./postgres-binaries.ts";
 import type { RunUser } from "./run-user.ts";
@@ -96,8 +97,12 @@ export async function startInstance(
   const deadline = Date.now() + startTimeoutMs;
   for (;;) {
     if (over) {
+      const said = logTail(instance.log, logStart);
+      const noMemory = noMemoryLine(said);
+      if (noMemory !== undefined)
+        throw new OperationError(`server ${instance.name} did not start: ${noMemory}`, memoryHint);
       throw new OperationError(
-        `server ${instance.name} did not start (${await ended}): ${logTail(instance.log, logStart) || "no message"}`,
+        `server ${instance.name} did not start (${await ended}): ${said || "no message"}`,
         `Its log is ${instance.log}.`,
       );
     }

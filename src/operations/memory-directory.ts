@@ -3,6 +3,14 @@ import { accessSync, constants, statfsSync } from "node:fs";
 
 export const memoryRoot = "/dev/shm";
 
+/** Where it has no room. */
+export const memoryHint = `Free some of ${memoryRoot}, or make it larger (in a container: --shm-size).`;
+
+/** What PostgreSQL says when its shared memory finds no room there: the line, if it is among these. */
+export function noMemoryLine(output: string): string | undefined {
+  return /could not resize shared memory segment .*No space left on device/.exec(output)?.[0];
+}
+
 const bytesMin = 512 * 1024 * 1024;
 
 /** Whether a file can be made there at all; what processes share needs little. */
