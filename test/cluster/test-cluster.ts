@@ -12,6 +12,7 @@ import type { Server } from "../../src/config/topology.ts";
 import { readRunState, type RunningServer, type RunState } from "../../src/operations/cluster-record.ts";
 import { readPostmasterFile } from "../../src/operations/server-processes.ts";
 import type { Reachable } from "./plain-postgres.ts";
+import { withSharedMemory } from "./shared-memory-size.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -28,6 +29,8 @@ export interface TestClusterOptions {
   readonly pgBin?: string | undefined;
   /** A data directory of the caller, which destroy() leaves as it is. */
   readonly data?: string;
+  /** Size of its own /dev/shm, as mount knows it; where mayMount(). */
+  readonly sharedMemory?: string;
   /** Run the build (dist/) and not the sources. */
   readonly build?: boolean;
   /** Run everything as this operating-system user; only root can. */
@@ -78,7 +81,8 @@ let launches = 0;
 
 async function launch(options: TestClusterOptions, data: string, port: number): Promise<Launched> {
   const settings = { "server.fsync": "false", "log.level": "debug", ...options.set };
-  const args = [
+  const up = [
+    process.execPath,
     ...pleiadCommand(options.build),
     "up",
     "--foreground",
@@ -93,7 +97,9 @@ async function launch(options: TestClusterOptions, data: string, port: number): 
   const errors = join(tmpdir(), `pleiad-test-${process.pid}-${launches++}.stderr`);
   const stderr = openSync(errors, "a");
   const user = options.asUser;
-  const child = spawn(process.execPath, args, {
+  const [program, ...args] =
+    options.sharedMemory === undefined ? up : withSharedMemory(options.sharedMemory, up);
+  const child = spawn(program!, args, {
     cwd: "/",
     env: { ...cleanEnvironment(), ...(user ? { HOME: user.home } : {}) },
     stdio: ["ignore", "pipe", stderr],

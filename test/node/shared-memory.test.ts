@@ -1,5 +1,5 @@
 /** The node's shared memory when something is wrong with it at the start (N5): what a dead node left, another node's, or no room. */
-import { execFile, execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import {
   existsSync,
   readdirSync,
@@ -15,6 +15,7 @@ import { runSql } from "../../bench/run-sql.ts";
 import { clusterPaths } from "../../src/operations/cluster-paths.ts";
 import { findServerProcesses } from "../../src/operations/server-processes.ts";
 import { pleiad } from "../cluster/pleiad-command.ts";
+import { mayMount, withSharedMemory } from "../cluster/shared-memory-size.ts";
 import { temporaryDirectory } from "../cluster/temporary-directory.ts";
 import {
   cleanEnvironment,
@@ -104,33 +105,17 @@ const TOO_SMALL = [
   ["6m", "no room for the memory that the coordinator's processes share, in /dev/shm/"],
 ] as const;
 
-/** A namespace of our own, in which /dev/shm can be as small as we like. */
-function mayMount(): boolean {
-  try {
-    execFileSync("unshare", ["-m", "mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", "/dev/shm"], {
-      stdio: "ignore",
-    });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 test.skipIf(!mayMount()).each(TOO_SMALL)(
   "N5: a /dev/shm of %s is full: the start fails with a clean error and leaves nothing",
   async (size, message) => {
     const home = temporaryDirectory("full");
     const data = join(home, "data");
     try {
-      const mounted = `mount -t tmpfs -o size=${size} tmpfs /dev/shm && exec "$@"`;
       const up = [process.execPath, ...pleiadCommand(), "up", "--foreground", "--data", data, "--port", "0"];
       const said = await new Promise<string>((resolve, reject) => {
-        execFile(
-          "unshare",
-          ["-m", "sh", "-c", mounted, "sh", ...up, "--set", "server.fsync=false"],
-          { env: cleanEnvironment(), timeout: 60_000 },
-          (error, _, stderr) =>
-            error?.code === 1 ? resolve(stderr) : reject(error ?? new Error("it serves")),
+        const [program, ...args] = withSharedMemory(size, [...up, "--set", "server.fsync=false"]);
+        execFile(program!, args, { env: cleanEnvironment(), timeout: 60_000 }, (error, _, stderr) =>
+          error?.code === 1 ? resolve(stderr) : reject(error ?? new Error("it serves")),
         );
       });
       expect(said).toMatch(message);
