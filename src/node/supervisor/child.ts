@@ -23,6 +23,8 @@ export interface ChildOptions {
   message(child: Child, message: FromProcess, handle: RawHandle | undefined): void;
   /** Its lines for the log. */
   wrote(text: string): void;
+  /** How long its next process may wait at least, others having what it did. */
+  delayMsMin(child: Child): number;
   /** It has ended before the node's end; it is started again after so long, or has retired. */
   ended(child: Child, reason: string, delayMs: number | "retired"): void;
   /** It serves (again). */
@@ -127,8 +129,9 @@ export class Child {
       return this.begun.reject(new Error(`the ${this.kind} process ended (${reason})`));
     const next = afterEnd(this.history, Date.now() - this.startedAt);
     this.history = next.history;
-    options.ended(this, reason, next.delayMs);
-    this.timer = setTimeout(() => this.begin(), next.delayMs);
+    const delayMs = Math.max(next.delayMs, options.delayMsMin(this));
+    options.ended(this, reason, delayMs);
+    this.timer = setTimeout(() => this.begin(), delayMs);
   }
 
   /** `sent` is called when the message has left this process, or cannot. */

@@ -3,7 +3,10 @@ import type { ProcessKind } from "../../shared-memory/process-table.ts";
 import { Child, type ChildOptions } from "./child.ts";
 
 /** What is the same for all of them. */
-export type Surroundings = Pick<ChildOptions, "memory" | "message" | "wrote" | "ended" | "ready">;
+export type Surroundings = Pick<
+  ChildOptions,
+  "memory" | "message" | "wrote" | "delayMsMin" | "ended" | "ready"
+>;
 
 export class Children {
   private readonly surroundings: Surroundings;

@@ -58,6 +58,8 @@ const ARRIVING_MAX = 1_000;
 const WORKERS_MAX = 32;
 const SPARE_WORKERS = 1;
 const LOOK_MS = 1_000;
+/** To start a process takes a processor for some 300 ms, which those who go on with a dead worker's sessions need more. */
+const REPLACEMENT_DELAY_MS = 500;
 
 /**
  * Session workers that serve: as many as were asked for, else one for every two cores (the servers need the others), as far as each
@@ -110,6 +112,7 @@ export class Supervisor {
       memory: this.memory,
       message: (child, message, handle) => this.heard(child, message, handle),
       wrote: (text) => log.write(text),
+      delayMsMin: ({ kind }) => (this.serves(kind) ? REPLACEMENT_DELAY_MS : 0),
       ended: (child, reason, delayMs) => this.ended(child, reason, delayMs),
       ready: (child) => this.ready(child),
     });
@@ -223,6 +226,10 @@ export class Supervisor {
       this.options.log.warn("a process does not turn any more and is killed", { process: child.kind });
       child.kill();
     }
+  }
+
+  private serves(kind: ProcessKind): boolean {
+    return this.memory.processes.entries().some((other) => other.kind === kind && other.state === "ready");
   }
 
   private heard(child: Child, message: FromProcess, handle: RawHandle | undefined): void {
