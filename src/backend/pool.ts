@@ -255,6 +255,21 @@ export class Pools {
     return this.pool(node).take(user, database, custom, waiting);
   }
 
+  /** Lends a connection for a piece of Pleiad's own work. */
+  async during<T>(
+    node: string,
+    user: string,
+    database: string,
+    work: (connection: BackendConnection) => Promise<T>,
+  ): Promise<T> {
+    const connection = await this.take(node, user, database);
+    try {
+      return await work(connection);
+    } finally {
+      this.give(connection);
+    }
+  }
+
   /** Takes a connection back: idle ones wait for the next statement, others are dropped. */
   give(connection: BackendConnection): void {
     this.pool(connection.server.name).give(connection);

@@ -14,14 +14,8 @@ export async function finishLeft(
   place: string,
 ): Promise<void> {
   const pools = new Pools(servers, POOL);
-  const query = async (sql: string) => {
-    const connection = await pools.take("catalog", internalRole, DECISION_DATABASE);
-    try {
-      return await connection.query(sql);
-    } finally {
-      pools.give(connection);
-    }
-  };
+  const query = (sql: string) =>
+    pools.during("catalog", internalRole, DECISION_DATABASE, (connection) => connection.query(sql));
   try {
     await takeOutPredecessors(query, place);
     const names = servers.map(({ name }) => name);

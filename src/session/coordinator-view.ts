@@ -5,18 +5,13 @@ import type { ViewRow } from "./node-views.ts";
 
 /** `self`: the coordinator that is asked. */
 export async function coordinatorRows({ pools, internalRole, memory }: SessionHost): Promise<ViewRow[]> {
-  const connection = await pools.take("catalog", internalRole, DECISION_DATABASE);
-  try {
-    const rows = await connection.query(
-      "SELECT epoch, address, started FROM pleiad.coordinator ORDER BY epoch",
-    );
-    return rows.map(([epoch, address, started]) => [
-      Number(epoch),
-      address!,
-      started!,
-      Number(epoch) === memory.coordination.epoch,
-    ]);
-  } finally {
-    pools.give(connection);
-  }
+  const rows = await pools.during("catalog", internalRole, DECISION_DATABASE, (connection) =>
+    connection.query("SELECT epoch, address, started FROM pleiad.coordinator ORDER BY epoch"),
+  );
+  return rows.map(([epoch, address, started]) => [
+    Number(epoch),
+    address!,
+    started!,
+    Number(epoch) === memory.coordination.epoch,
+  ]);
 }

@@ -10,7 +10,7 @@ const FREE = 0;
 
 export const taskInts = TASKS_MAX * RECORD_INTS;
 
-export const TaskKind = { recovery: 1, settlement: 2 } as const;
+export const TaskKind = { recovery: 1, settlement: 2, analysis: 3 } as const;
 export type TaskKind = keyof typeof TaskKind;
 const KINDS = Object.keys(TaskKind) as TaskKind[];
 

@@ -1,5 +1,6 @@
 /** The commit log of one process: it names transactions, keeps their decisions, and finishes in the background what it could not tell a node at once. */
 import type { Pools } from "../backend/pool.ts";
+import { quoteLiteral } from "../sql/quote.ts";
 import { Decisions, finish } from "./decisions.ts";
 import { transactionName, type Namer } from "./transaction-name.ts";
 import { prepareSql, type CommitLog, type Outcome } from "./two-phase-commit.ts";
@@ -59,16 +60,13 @@ export class CatalogCommitLog implements CommitLog {
   }
 
   /** False: the lost connection's own server process is still at it, so that nothing is final yet. */
-  private async finishOn(node: string, database: string, name: string, commit: boolean): Promise<boolean> {
-    const connection = await this.pools.take(node, this.internalRole, database);
-    try {
+  private finishOn(node: string, database: string, name: string, commit: boolean): Promise<boolean> {
+    return this.pools.during(node, this.internalRole, database, async (connection) => {
       const active = await connection.query(
-        `SELECT 1 FROM pg_catalog.pg_stat_activity WHERE state = 'active' AND query = '${prepareSql(name).replaceAll("'", "''")}'`,
+        `SELECT 1 FROM pg_catalog.pg_stat_activity WHERE state = 'active' AND query = ${quoteLiteral(prepareSql(name))}`,
       );
       await finish(connection, name, commit);
       return active.length === 0;
-    } finally {
-      this.pools.give(connection);
-    }
+    });
   }
 }

@@ -80,7 +80,9 @@ export class Recovery {
     const commit = await this.decisions.settle(name, database);
     for (const node of nodes) {
       try {
-        await this.on(node, database, (connection) => finish(connection, name, commit));
+        await this.pools.during(node, this.internalRole, database, (connection) =>
+          finish(connection, name, commit),
+        );
       } catch {
         away.add(node);
       }
@@ -98,7 +100,7 @@ export class Recovery {
     const verb = prepareSql(NAME_PREFIX).slice(0, -1);
     for (const node of this.servers) {
       try {
-        await this.on(node, DECISION_DATABASE, async (connection) => {
+        await this.pools.during(node, this.internalRole, DECISION_DATABASE, async (connection) => {
           const active = await connection.query(
             `SELECT query FROM pg_catalog.pg_stat_activity WHERE state = 'active' AND starts_with(query, ${quoteLiteral(verb)})`,
           );
@@ -118,18 +120,5 @@ export class Recovery {
       }
     }
     return { prepared, preparing };
-  }
-
-  private async on<T>(
-    node: string,
-    database: string,
-    work: (connection: Awaited<ReturnType<Pools["take"]>>) => Promise<T>,
-  ): Promise<T> {
-    const connection = await this.pools.take(node, this.internalRole, database);
-    try {
-      return await work(connection);
-    } finally {
-      this.pools.give(connection);
-    }
   }
 }

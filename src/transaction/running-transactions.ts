@@ -34,11 +34,9 @@ export class RunningTransactions {
   }
 
   private async ask(server: string, sql: string): Promise<string[]> {
-    const connection = await this.pools.take(server, this.internalRole, DECISION_DATABASE);
-    try {
-      return (await connection.query(sql)).map(([one]) => one!);
-    } finally {
-      this.pools.give(connection);
-    }
+    const rows = await this.pools.during(server, this.internalRole, DECISION_DATABASE, (connection) =>
+      connection.query(sql),
+    );
+    return rows.map(([one]) => one!);
   }
 }

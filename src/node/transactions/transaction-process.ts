@@ -1,6 +1,6 @@
 /**
  * The transaction process: finishes what crashes left prepared, in this node or in a coordinator that is gone, and speaks with the other
- * coordinators; apart from users' load.
+ * coordinators, and has partitioned tables analysed; apart from users' load.
  */
 import { Pools } from "../../backend/pool.ts";
 import { Membership } from "../../coordinators/membership.ts";
@@ -10,6 +10,7 @@ import { Recovery } from "../../transaction/recovery.ts";
 import { RunningTransactions } from "../../transaction/running-transactions.ts";
 import type { Channel } from "../channel.ts";
 import type { ProcessStart } from "../messages.ts";
+import { ParentAnalysis } from "./parent-analysis.ts";
 import { Sweeping } from "./sweeping.ts";
 import { watchWriters } from "./writer-watch.ts";
 
@@ -54,6 +55,8 @@ export async function runTransactionProcess(
   await membership.join();
   await sweeping.recover();
   const withRows = topology.servers.filter(({ kind }) => kind !== "compute").map(({ name }) => name);
+  const dataNodes = topology.servers.filter(({ kind }) => kind === "data").map(({ name }) => name);
+  void new ParentAnalysis(pools, topology.internalRole, dataNodes, memory, start.life, log).run();
   void watchWriters(memory, new RunningTransactions(pools, topology.internalRole, withRows), log);
 
   const stop = async () => {

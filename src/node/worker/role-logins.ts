@@ -5,13 +5,10 @@ import type { AuthenticationSetup } from "./client-authentication.ts";
 const AUTHENTICATION_DATABASE = "postgres";
 
 /** Rows of a query by Pleiad's own role on the catalog node. */
-async function ask(pools: Pools, internalRole: string, sql: string): Promise<(string | null)[][]> {
-  const connection = await pools.take("catalog", internalRole, AUTHENTICATION_DATABASE);
-  try {
-    return await connection.query(sql);
-  } finally {
-    pools.give(connection);
-  }
+function ask(pools: Pools, internalRole: string, sql: string): Promise<(string | null)[][]> {
+  return pools.during("catalog", internalRole, AUTHENTICATION_DATABASE, (connection) =>
+    connection.query(sql),
+  );
 }
 
 export function roleLogins(pools: Pools, internalRole: string): AuthenticationSetup["lookupVerifier"] {
