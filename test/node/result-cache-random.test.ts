@@ -14,6 +14,8 @@ import { NodeProcesses, until } from "./node-cluster.ts";
 
 const WRITERS = 3;
 const READERS = 4;
+/** Without the cache: what they have seen, no other may miss. */
+const WATCHERS = 2;
 /** Of each writer, on whichever nodes. */
 const COUNTERS = 3;
 /** Written in transactions that are rolled back. */
@@ -128,7 +130,7 @@ async function write(journal: Journal, asking: Asking, random: RandomSource, own
       journal.learn(id, next);
       journal.writes++;
     } else await asking.simple("ROLLBACK");
-    await sleep(random.int(0, 60));
+    await sleep(random.int(0, 100));
   }
 }
 
@@ -158,7 +160,7 @@ async function read(journal: Journal, asking: Asking, random: RandomSource): Pro
             : await asking.extended(`${sql} WHERE v >= $1`, ["0"]);
     for (const row of rows) journal.check(floor, Number(row[0]), Number(row[1]), `way ${way}`);
     if (rows.length > 0) journal.reads++;
-    await sleep(random.int(0, 3));
+    if (random.chance(0.3)) await sleep(random.int(0, 3));
   }
 }
 
@@ -171,6 +173,9 @@ async function run(writersAt: readonly Endpoint[], meanwhile: () => Promise<void
   const clients = [
     ...Array.from({ length: WRITERS }, (_, i) =>
       write(journal, new Asking(writersAt[i % writersAt.length]!, {}), source(), i),
+    ),
+    ...Array.from({ length: WATCHERS }, (_, i) =>
+      read(journal, new Asking(writersAt[i % writersAt.length]!, {}), source()),
     ),
     ...Array.from({ length: READERS }, (_, i) =>
       read(journal, new Asking(writersAt[(i + 1) % writersAt.length]!, cached), source()),
@@ -195,7 +200,7 @@ async function found(at: Endpoint): Promise<number> {
 
 const foundMore = async (at: Endpoint): Promise<void> => {
   const before = await found(at);
-  await until("answers are found", async () => (await found(at)) > before + 20, 40_000);
+  await until("answers are found", async () => (await found(at)) > before + 10, 40_000);
 };
 
 test(`N8: no read finds less than what was acknowledged, over two workers (seed ${seed})`, async () => {
@@ -205,7 +210,7 @@ test(`N8: no read finds less than what was acknowledged, over two workers (seed 
     await sleep(3_000);
   });
   expect(wrong).toEqual([]);
-  expect(Math.min(reads, writes)).toBeGreaterThan(50);
+  expect(Math.min(reads, writes)).toBeGreaterThan(30);
 });
 
 test(`N2, N3, N8: the same while workers are killed; then answers are kept again (seed ${seed})`, async () => {
@@ -221,7 +226,7 @@ test(`N2, N3, N8: the same while workers are killed; then answers are kept again
     await foundMore(at);
   });
   expect(wrong).toEqual([]);
-  expect(Math.min(reads, writes)).toBeGreaterThan(50);
+  expect(Math.min(reads, writes)).toBeGreaterThan(30);
 });
 
 test(`N8: with a second coordinator nothing is kept any more, and nothing old is found (seed ${seed})`, async () => {
