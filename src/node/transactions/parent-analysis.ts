@@ -79,6 +79,8 @@ export class ParentAnalysis {
         await this.pools.during(node, this.internalRole, database!, (connection) =>
           this.analyse(connection, Number(version) >= WITH_ONLY ? "ONLY " : ""),
         );
+        // A database to which somebody is connected cannot be dropped.
+        if (database !== DECISION_DATABASE) this.pools.closeIdle(database!);
       }
     } catch (error) {
       this.log.debug("tables could not be analysed", { node, error });
