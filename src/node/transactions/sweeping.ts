@@ -72,12 +72,13 @@ export class Sweeping {
     const lives = [...this.unsettled];
     let nextMs = SWEEP_MS;
     try {
+      // Before it is looked what is prepared: one that is taken out meanwhile may have prepared since.
+      const { dead } = await this.membership.epochs();
       const { committed, rolledBack, away } = await this.recovery.finishDead(() => this.living());
       if (committed + rolledBack > 0)
         this.log.info("finished what was left prepared", { committed, rolledBack });
       if (away.size > 0) nextMs = SWEEP_SOON_MS;
       for (const [life, unsettled] of lives) this.settledOn(life, unsettled, away);
-      const { dead } = await this.membership.epochs();
       await this.membership.forgetDead(dead);
       // Others wait with their definitions until they hear it.
       if (lives.length > 0) await this.membership.sayAll();
