@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Multiplexer } from "../../backend/multiplexer.ts";
 import { Pools } from "../../backend/pool.ts";
 import type { PleiadConfig } from "../../config/schema.ts";
+import type { Topology } from "../../config/topology.ts";
 import type { Log } from "../../observe/log.ts";
 import { HostRules } from "../../security/host-rules.ts";
 import { loadCertificate } from "../../security/certificate.ts";
@@ -77,7 +78,7 @@ export async function runWorker(
     liftLiterals: config.lift_literals,
     defaultShards: config.shards,
     memory,
-    admission: new Admission(memory.admission.of(start.slot), admissionLimits(config)),
+    admission: new Admission(memory.admission.of(start.slot), admissionLimits(config, topology)),
     counts,
     store,
     results,
@@ -136,8 +137,9 @@ export async function runWorker(
 }
 
 /** By default as many as there may be connections to all data nodes: more could not run at once. */
-function admissionLimits({ admission, pool, data_nodes }: PleiadConfig): AdmissionLimits {
-  const { running = pool.per_node * data_nodes, queue, wait_seconds, rules } = admission;
+function admissionLimits({ admission, pool }: PleiadConfig, { servers }: Topology): AdmissionLimits {
+  const dataNodes = servers.filter(({ kind }) => kind === "data").length;
+  const { running = pool.per_node * dataNodes, queue, wait_seconds, rules } = admission;
   return { running, queue, waitMsMax: wait_seconds * 1000, rules };
 }
 
